@@ -11,7 +11,7 @@ mod anthropic;
 mod antigravity;
 mod auggie;
 mod bedrock;
-mod claude;
+pub(crate) mod claude;
 mod cline;
 mod codex;
 mod cohere;
@@ -84,6 +84,9 @@ mod prelude {
     /// The reasoning of a runtime whose texts have no ids.
     pub const THOUGHT: Text<'_> = Text { key: "text", kind: TextKind::Reasoning, parent: None };
 }
+
+/// Beginning of the ids of messages that were sent through spile, by which an adapter knows their echo: "spil" in ASCII.
+pub(crate) const OWN: &str = "7370696c-";
 
 /// The framing of the agent's stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,9 +14,11 @@ mod heartbeat;
 #[cfg_attr(not(feature = "ledger"), path = "cmd/no_ledger.rs")]
 mod ledger;
 mod merge;
+mod permit;
 mod ps;
 mod replay;
 mod schema;
+mod send;
 mod settings;
 mod tee;
 mod view;
@@ -77,6 +79,8 @@ commands! {
     Heartbeat heartbeat
     Merge merge
     Cancel cancel
+    Send send
+    Permit permit
     Ps ps
     Tee tee
     Replay replay

@@ -88,6 +88,7 @@ pub mod text;
 #[doc(hidden)]
 pub mod time;
 
+mod drive;
 mod lifecycle;
 mod merge;
 mod outcome;

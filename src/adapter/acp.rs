@@ -130,7 +130,7 @@ impl Acp {
         session.spoke = self.messages;
         emit.in_stream(stream, |emit| match method {
             "session/update" => session.update(params.at("update"), emit),
-            "session/request_permission" => session.permission(params, emit),
+            "session/request_permission" => session.permission(id, params, emit),
             "session/prompt" => session.prompted(id, params, emit),
             _ => {
                 session.history = History::Replayed(id.cloned());
@@ -197,7 +197,7 @@ impl Acp {
             self.made.push(session.to_owned());
             self.note("session", session, result, emit);
         } else if result.as_object().is_some_and(|result| !result.is_empty()) {
-            self.note("info", "response", result, emit);
+            self.note("info", "rpc_response", result, emit);
         }
     }
 

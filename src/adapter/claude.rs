@@ -13,6 +13,7 @@ mod tally;
 mod tests;
 mod wire;
 
+use super::OWN;
 use super::prelude::*;
 use crate::codec::{self, Fields};
 use crate::guard::TextKind::{Answer, Reasoning};
@@ -62,6 +63,22 @@ pub(super) const SPEC: Spec = Spec {
     },
     ..Spec::LINES
 };
+
+/// The user message with a text.
+pub(crate) fn user_message(text: &str, uuid: Option<&str>) -> Value {
+    let mut message = serde_json::json!({"type": "user", "session_id": "", "parent_tool_use_id": null,
+        "message": {"role": "user", "content": text}});
+    if let Some(uuid) = uuid {
+        message["uuid"] = uuid.into();
+    }
+    message
+}
+
+/// The request that interrupts the turn.
+pub(crate) fn interrupt(number: u64) -> Value {
+    serde_json::json!({"type": "control_request", "request_id": format!("spile-{number}"),
+        "request": {"subtype": "interrupt"}})
+}
 
 /// The adapter of a dialect.
 pub(super) struct Claude {
@@ -120,10 +137,8 @@ impl Runtime for Claude {
     /// Source: the Agent SDKs, which run the same program.
     fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
         let message = match order {
-            Order::Interrupt => serde_json::json!({"type": "control_request",
-                "request_id": format!("spile-{number}"), "request": {"subtype": "interrupt"}}),
-            Order::Prompt(text) => serde_json::json!({"type": "user", "session_id": "",
-                "parent_tool_use_id": null, "message": {"role": "user", "content": text}}),
+            Order::Interrupt => interrupt(number),
+            Order::Prompt(text) => user_message(text, None),
         };
         self.takes_orders.then(|| message.to_string())
     }
@@ -155,7 +170,10 @@ impl Claude {
                 }
             }
             ("user", Some(Body { content: Content::Text(prompt), .. }), _) => {
-                self.prompt(prompt, parent, emit);
+                match message.fields.text("uuid").filter(|id| id.starts_with(OWN)) {
+                    Some(id) => emit.message_read(&id),
+                    None => self.prompt(prompt, parent, emit),
+                }
             }
             ("stream_event", _, Some(event)) => return self.stream_event(parent, event, emit),
             _ => return false,

@@ -291,6 +291,11 @@ impl<'a> Emit<'a> {
         self.status("info", "user message", serde_json::json!({"text": text}));
     }
 
+    /// The agent has read a message that spile gave it, whose text stands in a status of its own.
+    pub fn message_read(&mut self, id: &str) {
+        self.status("info", "message_read", serde_json::json!({"id": id}));
+    }
+
     /// Keeps the fields of a message that the adapter does not know as a status, where the events of the message do not
     /// hold them.
     pub fn keep_unknown(&mut self, message: &str) {

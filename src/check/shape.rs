@@ -60,6 +60,7 @@ pub(crate) const CODES: &[&str] = &[
     "refused",
     "timeout_total",
     "timeout_idle",
+    "permission",
     "timeout_first_output",
     "timeout_tool",
 ];

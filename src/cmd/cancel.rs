@@ -17,7 +17,9 @@ use crate::event::Type;
 use crate::exit::Exit;
 use crate::filter::Chain;
 use crate::filter::cancel::{Cancel, Options, Requests};
-use crate::run::control::{Answer, CancelFilter, Found, Info, Request, Verb, ask_all, find};
+use crate::run::control::{
+    Answer, Ask, CancelFilter, CancelTurn, Found, Info, Request, ask_all, find,
+};
 use crate::run::{self, Inputs, Waiting};
 use crate::stage::{Clock, FilterStage};
 
@@ -186,13 +188,14 @@ impl Named {
         let requests: Vec<(Found, Request)> = found
             .into_iter()
             .map(|found| {
-                let mut request = Request::new(Verb::Cancel);
-                request.stream = Some(found.info.stream.clone());
-                request.control = Some(found.info.control.clone());
-                request.by = Some("control".into());
-                request.reason.clone_from(&reason);
-                request.grace_ms = Some(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX));
-                request.then.clone_from(&self.then);
+                let cancel = CancelTurn {
+                    by: Some("control".into()),
+                    reason: reason.clone(),
+                    grace_ms: Some(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)),
+                    then: self.then.clone(),
+                    turn: None,
+                };
+                let request = Request::to(&found.info, Ask::Cancel(cancel));
                 (found, request)
             })
             .collect();
@@ -200,7 +203,7 @@ impl Named {
         ask_all(requests, grace.saturating_add(PATIENCE), &mut |found, answer| {
             let (flow, status) = self.on_answer(&found.info.stream, &answer);
             exit = exit.or(status);
-            if let Answer::Ended(line, _) = answer {
+            if let Answer::Ended { event: line, .. } = answer {
                 printed = printed.or(run::print(format!("{line}\n").as_bytes()));
             }
             flow
@@ -212,9 +215,8 @@ impl Named {
     fn on_answer(&self, stream: &str, answer: &Answer) -> (ControlFlow<()>, Exit) {
         let warn = |text: &str| run::warn(format_args!("{stream}: {text}"));
         match answer {
-            Answer::Accepted | Answer::State(_) => (ControlFlow::Continue(()), Exit::Success),
             Answer::Redirected => (ControlFlow::Break(()), Exit::Success),
-            Answer::Ended(line, left) => {
+            Answer::Ended { event: line, left } => {
                 let cancelled =
                     codec::decode_text(line).is_ok_and(|e| e.kind == Type::TurnCancelled);
                 let exit = if !left.is_empty() {
@@ -232,18 +234,19 @@ impl Named {
                 (if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }, exit)
             }
             // No turn to cancel is a success.
-            Answer::Refused(code, _) if code == "no_turn" && self.then.is_none() => {
+            Answer::Refused { code, .. } if code == "no_turn" && self.then.is_none() => {
                 warn("no turn is open");
                 (ControlFlow::Break(()), Exit::Success)
             }
-            Answer::Refused(_, why) => {
-                warn(why);
+            Answer::Refused { reason, .. } => {
+                warn(reason);
                 (ControlFlow::Break(()), Exit::Failed)
             }
-            Answer::Lost(why) => {
+            Answer::Lost(why) | Answer::Error { reason: why } => {
                 warn(why);
                 (ControlFlow::Break(()), Exit::Unavailable)
             }
+            _ => (ControlFlow::Continue(()), Exit::Success),
         }
     }
 }

@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use super::common;
 use crate::exit::Exit;
 use crate::run;
-use crate::run::control::{Answer, Info, Request, Verb, ask_all, find};
+use crate::run::control::{Answer, Ask, Info, Request, ask_all, find};
 use crate::term::marks::without_commands;
 use crate::term::sanitize::Sanitizer;
 
@@ -56,14 +56,14 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         .into_iter()
         .map(|found| {
             runs.push((found.info.clone(), None));
-            (found, Request::new(Verb::Query))
+            (found, Request::new(Ask::Query))
         })
         .collect();
     ask_all(queries, ANSWER_WITHIN, &mut |found, answer| {
-        if let Answer::State(line) = answer
+        if let Answer::State(answer) = answer
             && let Some((_, state)) = runs.iter_mut().find(|(i, _)| i.control == found.info.control)
         {
-            *state = serde_json::from_str(&line).ok();
+            *state = Some(answer);
         }
         ControlFlow::Break(())
     });
@@ -79,9 +79,7 @@ fn lines(runs: &[(Info, Option<Value>)]) -> String {
         all["answers"] = json!(state.is_some());
         let answer = state.as_ref().and_then(Value::as_object);
         for (key, value) in answer.into_iter().flatten() {
-            if !matches!(key.as_str(), "spile" | "answer") {
-                all[key] = value.clone();
-            }
+            all[key] = value.clone();
         }
         text.push_str(&all.to_string());
         text.push('\n');

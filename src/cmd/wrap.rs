@@ -1,5 +1,7 @@
 //! `spile wrap`.
 
+mod drive;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -11,14 +13,15 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::common;
 use super::usage;
-use crate::adapter::{self, ADAPTERS};
+use crate::adapter::{self, ADAPTERS, Spec};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
 use crate::guard;
 use crate::lifecycle::{DRAIN_MOST, Limits};
-use crate::run::{self, Inputs, Plan, Record, SpoolLimits, Stdin, Waiting};
+use crate::run::{self, Drive, Inputs, Plan, Record, SpoolLimits, Stdin, Waiting};
 use crate::secret;
 use crate::tap::{Config, Fed, Tap};
+use drive::{DriveArgs, Prepared, Terminal};
 
 /// Turn an agent's output into canonical events: start the agent, or read its output on stdin
 ///
@@ -69,6 +72,8 @@ pub(super) struct Args {
     /// Stop reasons that make a turn failed although the runtime calls it complete
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     fail_on_stop: Vec<String>,
+    #[command(flatten)]
+    drive: DriveArgs,
     #[command(flatten)]
     supervise: Supervise,
     /// Agent to start, with its arguments; a -- before it is always allowed
@@ -150,12 +155,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_block: args.max_block,
     };
     let max_line = args.max_line.clamp(1, MAX_LINE);
-    let argv = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let config = Config { guard, max_line, strict: args.strict, argv };
-    let mut tap = Tap::new(config.clone(), adapter::by_name(&args.from));
-    if args.keep_escapes {
-        tap.keep_escapes();
-    }
+    let words = |argv: &[OsString]| -> Vec<String> {
+        argv.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    };
+    let config = Config { guard, max_line, strict: args.strict, argv: words(&args.command) };
+    let from = adapter::by_name(&args.from);
     if let [word] = args.command.as_slice()
         && is_output(word)
     {
@@ -168,7 +172,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         if ends_in_dashes() {
             return Err(usage(NO_COMMAND));
         }
-        if let Some(flag) = args.supervise.needs_command() {
+        if let Some(flag) = args.supervise.needs_command().or(args.drive.needs_command()) {
             return Err(usage(format!(
                 "{flag} is for a command that wrap starts: spile wrap {flag} ... -- CMD"
             )));
@@ -176,24 +180,56 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         if args.pty {
             return Err(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
         }
+        let tap = tap(config.clone(), from, args.keep_escapes);
         return normalise(Fed::new(tap, config, args.fail_on_stop, flag), args.stdin);
     }
+    let shown = secret::mask(&words(&args.command));
+    let at_terminal = run::waiting() == Waiting::Terminal;
+    let terminal = if args.pty { Terminal::Yes } else { Terminal::No };
+    let reads_prompt = args.drive.reads_stdin();
+    let Prepared { argv, drive } =
+        args.drive.prepare(args.command, from.map(|spec| spec.name), terminal)?;
+    if drive.is_some() && args.stdin.is_some() {
+        return Err(usage(
+            "the prompt goes to the agent's stdin: leave out --stdin, or write {prompt} in the command",
+        ));
+    }
+    let mut tap = tap(Config { argv: words(&argv), ..config }, from, args.keep_escapes);
     tap.guard().fail_on_stop(args.fail_on_stop);
-    if args.stdin.is_none() && run::waiting() == Waiting::Bytes {
+    if args.stdin.is_none() && !reads_prompt && run::waiting() == Waiting::Bytes {
         run::warn(NOT_PASSED_ON);
     }
-    let at_terminal = run::waiting() == Waiting::Terminal;
     if args.pty && args.stdin == Some(Stdin::Inherit) && !at_terminal {
         return Err(usage(
             "with --pty the agent inherits a terminal only, and stdin is none: say --stdin pipe to type what comes on it",
         ));
     }
     let stdin = match args.stdin {
+        _ if drive.is_some() && args.pty => Stdin::Null,
+        _ if drive.is_some() => Stdin::Pipe,
         None if args.pty && at_terminal => Stdin::Inherit,
         given => given.unwrap_or(Stdin::Null),
     };
     let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-    run::host(&mut tap, args.supervise.plan(args.command, (stdin, pty))?)
+    let plan = args.supervise.plan(Agent { argv, shown, stdin, pty, drive })?;
+    run::host(&mut tap, plan)
+}
+
+fn tap(config: Config, from: Option<&'static Spec>, keep_escapes: bool) -> Tap {
+    let mut tap = Tap::new(config, from);
+    if keep_escapes {
+        tap.keep_escapes();
+    }
+    tap
+}
+
+/// Command to start, with its input.
+struct Agent {
+    argv: Vec<OsString>,
+    shown: Vec<String>,
+    stdin: Stdin,
+    pty: bool,
+    drive: Option<Drive>,
 }
 
 const NO_COMMAND: &str = "there is no command behind --: write spile wrap -- CMD (is a variable there empty?), or leave out the -- to read an agent's output on stdin";
@@ -246,9 +282,8 @@ impl Supervise {
     }
 
     /// Plan of the run. Takes the lock and begins the recording.
-    fn plan(self, argv: Vec<OsString>, (stdin, pty): (Stdin, bool)) -> Result<Plan> {
-        let words: Vec<String> = argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
-        let shown = secret::mask(&words);
+    fn plan(self, agent: Agent) -> Result<Plan> {
+        let Agent { argv, shown, stdin, pty, drive } = agent;
         let lock = self.once.as_deref().map(run::lock).transpose()?;
         let record = self
             .record
@@ -276,6 +311,7 @@ impl Supervise {
                 file: self.spool_max as u64,
             },
             record,
+            drive,
             lock,
         })
     }

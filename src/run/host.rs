@@ -1,11 +1,14 @@
 //! Loop of a wrap with a command. [`crate::lifecycle`] decides, this loop polls and acts.
 
+mod ask;
 mod backlog;
 mod console;
+mod driven;
 mod feed;
 mod requests;
 mod wait;
 
+use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -23,13 +26,17 @@ use super::record::Record;
 use super::signal::{Death, ENDS, OnRepeat, Signals};
 use super::spool::{Spool, SpoolLimits};
 use crate::adapter::Order;
+use crate::drive::Driver;
 use crate::exit::{Exit, Refusal};
 use crate::guard::Ended;
 use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
-use backlog::Source;
+use ask::Asked;
+use backlog::{Command, Source};
 use console::Console;
+pub use driven::Drive;
+use driven::Sends;
 use feed::{Feed, Wants};
 use requests::PendingRequests;
 use wait::Whose;
@@ -57,6 +64,8 @@ pub struct Plan {
     pub limits: Limits,
     pub spool: SpoolLimits,
     pub record: Option<Record>,
+    /// Driver of the agent's stdin, if it has one.
+    pub drive: Option<Drive>,
     /// Lock held until no process of the agent is left; see [`super::lock`].
     pub lock: Option<File>,
 }
@@ -66,8 +75,11 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     match start(&plan) {
         Ok((agent, console, signals)) => {
             let shown = plan.shown.clone();
+            let mut plan_prompt = plan.drive.as_mut().and_then(|drive| drive.prompt.take());
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.begin(shown);
+            let prompt = plan_prompt.take();
+            prompt.iter().for_each(|prompt| host.give_prompt(prompt));
             host.run()
         }
         Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),
@@ -106,12 +118,17 @@ struct Host<'a> {
     agent: Agent,
     life: Lifecycle,
     spool: Spool,
+    /// Commands whose places are in the spool.
+    commands: VecDeque<Command>,
     /// Time up to which the tap has read.
     seen_at: Time,
     held_back: bool,
     warned: bool,
     record: Option<&'a mut Record>,
     feed: Option<Feed>,
+    driver: Option<Driver>,
+    sends: Sends,
+    asked: Asked,
     console: Option<Console>,
     /// True if the agent reads our stdin itself.
     inherits_stdin: bool,
@@ -139,9 +156,10 @@ impl<'a> Host<'a> {
         signals: Signals,
         plan: &'a mut Plan,
     ) -> Result<Self> {
-        let feed = agent.stdin.take().map(Feed::new).transpose();
         let clock = Clock::start();
         let now = clock.now();
+        let from = if plan.drive.is_some() { feed::Source::Driver } else { feed::Source::Stdin };
+        let feed = agent.stdin.take().map(|fd| Feed::new(fd, from)).transpose();
         let mut life = Lifecycle::new(now, plan.limits.clone());
         if let Some(console) = &mut console {
             life.has_terminal = true;
@@ -152,11 +170,15 @@ impl<'a> Host<'a> {
             agent,
             life,
             spool: Spool::new(plan.spool),
+            commands: VecDeque::new(),
             seen_at: now,
             held_back: false,
             warned: false,
             record: plan.record.as_mut(),
             feed: feed.context("cannot feed the agent's stdin")?,
+            driver: plan.drive.as_ref().map(|drive| Driver::new(now, drive.config.clone())),
+            sends: Sends::default(),
+            asked: Asked::default(),
             inherits_stdin: plan.stdin == Stdin::Inherit && console.is_none(),
             names_prompts: feed::names_prompts(&plan.shown),
             console,
@@ -183,7 +205,8 @@ impl<'a> Host<'a> {
             let now = self.clock.now();
             let ready = wait::wait(self, self.deadline().map(|at| at.since(now)))?;
             self.tap.guard().set_ahead(self.clock.ahead());
-            for whose in ready {
+            self.requests.server.iter_mut().for_each(|server| server.polled(&ready.control));
+            for whose in ready.whose {
                 match whose {
                     Whose::Signal => self.on_signals(),
                     Whose::Reader => {
@@ -197,7 +220,7 @@ impl<'a> Host<'a> {
                     Whose::Feed => self.feed(&mut buf),
                     Whose::Control => self.serve(),
                     Whose::Keys => self.read_keys(&mut buf),
-                    Whose::Console => {}
+                    Whose::Asked | Whose::Console => {}
                 }
             }
             self.on_console();
@@ -225,7 +248,7 @@ impl<'a> Host<'a> {
         // The end of a stdin that is not ours to read is not signalled.
         let stdin =
             (self.life.is_between() && self.inherits_stdin).then(|| self.clock.now() + LOOK_EVERY);
-        let life = [self.life.deadline(), self.agent.deadline()];
+        let life = [self.life.deadline(), self.agent.deadline(), self.driver_deadline()];
         [tap, finish, console, stdin].into_iter().chain(life).flatten().min()
     }
 
@@ -235,7 +258,7 @@ impl<'a> Host<'a> {
                 continue;
             }
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-            self.enqueue(Source::Cancel, name);
+            self.enqueue(Command::Cancel(name.to_owned()));
             let now = self.clock.now();
             let again = self.dies_of.request(now, signal);
             // The agent has ended and the reader does not read: a repeated signal ends the wait.
@@ -307,6 +330,9 @@ impl<'a> Host<'a> {
                     let from = if source == Source::Stderr { "e" } else { "o" };
                     record.read(now, from, bytes);
                 }
+                if source == Source::Stdout {
+                    self.drive_output(now, bytes);
+                }
                 let text = self.console.as_mut().map(|c| c.text(bytes));
                 self.take(now, source, text.as_ref().map_or(bytes, String::as_bytes));
             }
@@ -329,6 +355,7 @@ impl<'a> Host<'a> {
         if behind.is_none() {
             self.tap.on_tick(now);
         }
+        self.drive_time(now);
         self.update_view();
         self.agent.on_time(now);
         self.life.tick(now);
@@ -362,7 +389,7 @@ impl<'a> Host<'a> {
     fn escalate(&mut self, step: EscalationStep) {
         let now = self.clock.now();
         match step {
-            EscalationStep::Interrupt => self.order(Order::Interrupt),
+            EscalationStep::Interrupt => self.interrupt(),
             EscalationStep::Key => self.type_interrupt(),
             EscalationStep::Signal(signal) => self.agent.signal(now, signal),
             EscalationStep::Tree => return self.agent.order(now, Message::KillTree),
@@ -382,7 +409,7 @@ impl<'a> Host<'a> {
             match action {
                 Action::Escalation(step) => self.escalate(step),
                 Action::Fail(code, message) => {
-                    self.enqueue(Source::Fail, &format!("{code}\0{message}"));
+                    self.enqueue(Command::Fail(code, message));
                 }
                 Action::ClosePipes => {
                     self.detached = true;

@@ -28,7 +28,8 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 ];
 
 /// Commands that read no stdin.
-const SOURCES: &[&str] = &["adapters", "demo", "schema", "generate", "config", "ledger", "ps"];
+const SOURCES: &[&str] =
+    &["adapters", "demo", "schema", "generate", "config", "ledger", "ps", "send", "permit"];
 
 /// A whole event.
 pub const EVENT: &str = concat!(

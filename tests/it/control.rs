@@ -17,19 +17,19 @@ use serde_json::Value;
 use crate::harness::{LIMIT, Live, bin, command, events, shell_code};
 
 /// A folder for sockets of one test alone.
-struct Room {
+pub struct Room {
     folder: tempfile::TempDir,
 }
 
 impl Room {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ours = std::fs::Permissions::from_mode(0o700);
         std::fs::set_permissions(folder.path(), ours).unwrap();
         Self { folder }
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = command(bin(), args);
         command.env("XDG_RUNTIME_DIR", self.folder.path());
         command
@@ -44,7 +44,7 @@ impl Room {
         (stdout, shell_code(output.status))
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).stdin(Stdio::null()).output().unwrap()
     }
 
@@ -67,39 +67,39 @@ impl Room {
         files
     }
 
-    fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         let mut files = self.files().into_iter();
         files.find(|f| f.extension().is_some_and(|e| e == "sock")).expect("a socket")
     }
 }
 
 /// A client that knows nothing of spile.
-struct Talk {
+pub struct Talk {
     stream: UnixStream,
     reader: BufReader<UnixStream>,
 }
 
 impl Talk {
-    fn to(socket: &Path) -> Self {
+    pub fn to(socket: &Path) -> Self {
         let stream = UnixStream::connect(socket).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         let reader = BufReader::new(stream.try_clone().unwrap());
         Self { stream, reader }
     }
 
-    fn say(&mut self, line: &str) {
+    pub fn say(&mut self, line: &str) {
         self.stream.write_all(line.as_bytes()).unwrap();
         self.stream.write_all(b"\n").unwrap();
     }
 
     /// The next answer; `None` when the other end has closed.
-    fn hear(&mut self) -> Option<Value> {
+    pub fn hear(&mut self) -> Option<Value> {
         let mut line = String::new();
         self.reader.read_line(&mut line).unwrap();
         (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap())
     }
 
-    fn ask(&mut self, line: &str) -> Value {
+    pub fn ask(&mut self, line: &str) -> Value {
         self.say(line);
         self.hear().unwrap()
     }

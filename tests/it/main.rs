@@ -11,6 +11,7 @@ mod config;
 mod control;
 mod demo;
 mod documents;
+mod drive;
 mod endpoint;
 mod exits;
 mod exported;

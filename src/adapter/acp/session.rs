@@ -36,13 +36,17 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn permission(&mut self, params: &Value, emit: &mut Emit<'_>) {
+    pub(super) fn permission(&mut self, id: Option<&Value>, params: &Value, emit: &mut Emit<'_>) {
         let call = params.at("toolCall");
         if call.get("toolCallId").is_some() {
             self.start(emit);
             self.calls.start_pending(call, emit);
         }
-        emit.status("permission", call.text("title"), params.clone());
+        let mut data = params.clone();
+        if let (Some(id), Some(data)) = (id, data.as_object_mut()) {
+            data.insert("id".into(), id.clone());
+        }
+        emit.status("permission", call.text("title"), data);
     }
 
     pub(super) fn prompted(&mut self, id: Option<&Value>, params: &Value, emit: &mut Emit<'_>) {

@@ -223,7 +223,7 @@ fn plain(type_: &str, fields: &Fields<'_>) -> (&'static str, String) {
                 other => ("info", format!("control request {other:?}")),
             }
         }
-        "control_response" | "control_cancel_request" => ("info", type_.replace('_', " ")),
+        "control_response" | "control_cancel_request" => ("info", type_.to_owned()),
         "tool_progress" => ("progress", text(fields, "tool_name").into()),
         "keep_alive" => ("progress", String::new()),
         "auth_status" if fields.raw("error").is_some() => ("error", text(fields, "error").into()),

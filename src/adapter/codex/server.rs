@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::OWN;
 use super::super::prelude::*;
 use super::{minus, outcome, usage};
 use crate::codec::MAX_LINE;
@@ -66,7 +67,7 @@ impl Server {
     fn thread(&mut self, result: &Value, emit: &mut Emit<'_>) {
         let id = result.pointer("/thread/id").and_then(Value::as_str);
         let Some(id) = id.filter(|_| !emit.turn_open()) else {
-            return emit.status("info", "response", result.clone());
+            return emit.status("info", "rpc_response", result.clone());
         };
         if self.thread.as_deref() != Some(id) {
             (self.before, self.total) = (None, None);
@@ -116,7 +117,12 @@ impl Server {
             _ => {
                 let requests = ["requestApproval", "requestUserInput"];
                 let waits = requests.iter().any(|request| method.ends_with(request));
-                emit.status(if waits { "permission" } else { "info" }, method, whole.clone());
+                if waits {
+                    let what = params.opt_text("command").or_else(|| params.opt_text("reason"));
+                    let message = format!("waits for approval: {}", what.unwrap_or(method));
+                    return emit.status("permission", &one_line(&message), whole.clone());
+                }
+                emit.status("info", method, whole.clone());
             }
         }
     }
@@ -184,6 +190,9 @@ impl Server {
                         emit.finish_block(&text(TextKind::Reasoning, &key), whole);
                     }
                 }
+            }
+            "userMessage" if item.text("clientId").starts_with(OWN) => {
+                emit.message_read(item.text("clientId"));
             }
             "userMessage" => {
                 let texts = item.items("content").filter_map(|part| part.opt_text("text"));

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::client::{Answer, Client, find_word};
+use super::client::{Client, find_word};
 use super::lineage::{self, Lineage};
-use super::{Request, Verb};
+use super::{Answer, Ask, CancelTurn, Request};
 use crate::exit::Exit;
 use crate::filter::cancel::{CancelRequest, Requests, refusal};
 use crate::stage::{FilterStage, Io, STDIN, Stage};
@@ -63,13 +63,16 @@ impl CancelFilter {
             let why = "these events do not come from the run itself: a recording of it";
             return Err(("recording", why.into()));
         }
-        let mut message = Request::new(Verb::Cancel);
+        let ask = Ask::Cancel(CancelTurn {
+            turn: Some(request.turn),
+            by: Some("filter".into()),
+            reason: Some(request.reason.clone()),
+            grace_ms: u64::try_from(self.grace.as_millis()).ok(),
+            then: None,
+        });
+        let mut message = Request::new(ask);
         message.stream = Some(request.stream.clone());
         message.control = Some(request.control.word.clone());
-        message.turn = Some(request.turn);
-        message.by = Some("filter".into());
-        message.reason = Some(request.reason.clone());
-        message.grace_ms = u64::try_from(self.grace.as_millis()).ok();
         let sent = found.client.send(&message);
         sent.map_err(|e| ("gone", format!("the run cannot be asked: {e}")))?;
         Ok(found.client)
@@ -92,10 +95,12 @@ impl CancelFilter {
                 None if late => ("silent", "the run does not answer".into()),
                 None => return true,
                 // `turn_cancelled` follows among the events.
-                Some(Answer::Accepted) => return false,
-                Some(Answer::Refused(code, why)) if code == "no_turn" => ("no_turn", why),
-                Some(Answer::Refused(code, why)) if code == "other_turn" => ("other_turn", why),
-                Some(Answer::Refused(_, why)) => ("refused", why),
+                Some(Answer::Accepted { .. }) => return false,
+                Some(Answer::Refused { code, reason }) if code == "no_turn" => ("no_turn", reason),
+                Some(Answer::Refused { code, reason }) if code == "other_turn" => {
+                    ("other_turn", reason)
+                }
+                Some(Answer::Refused { reason, .. }) => ("refused", reason),
                 Some(Answer::Lost(why)) => ("gone", why),
                 Some(_) => ("gone", "the answer is not understood".into()),
             };

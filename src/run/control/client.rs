@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, test_kill_process};
 
-use super::{INFO, Info, Reply, Request, SOCKET, path, peer, pid_of};
+use super::{Answer, INFO, Info, Request, SOCKET, path, peer, pid_of};
 use crate::run::once::runtime_folder;
 use crate::run::output::warn;
 use crate::run::polling;
@@ -31,17 +31,6 @@ const MAX_ANSWER: usize = 64 << 20;
 pub struct Found {
     pub info: Info,
     pub client: Client,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    Accepted,
-    Refused(String, String),
-    /// Line of the terminal event, and the agent's processes that cannot be killed and still run.
-    Ended(String, Vec<i32>),
-    Redirected,
-    State(String),
-    Lost(String),
 }
 
 #[derive(Debug)]
@@ -146,7 +135,7 @@ impl Client {
             }
             while let Some(end) = memchr::memchr(b'\n', &self.received) {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
-                answers.push(answer(&line));
+                answers.push(Answer::parse(&String::from_utf8_lossy(&line)));
             }
             if self.received.len() > MAX_ANSWER {
                 break "the answer is too long".into();
@@ -154,23 +143,6 @@ impl Client {
         };
         answers.push(Answer::Lost(lost));
         answers
-    }
-}
-
-fn answer(line: &[u8]) -> Answer {
-    let line = String::from_utf8_lossy(line);
-    let Ok(reply) = serde_json::from_str::<Reply<'_>>(&line) else {
-        return Answer::Lost("the answer is not understood".into());
-    };
-    match (reply.answer.as_str(), reply.event) {
-        ("accepted", _) => Answer::Accepted,
-        ("refused", _) => {
-            Answer::Refused(reply.code.unwrap_or_default(), reply.reason.unwrap_or_default())
-        }
-        ("ended", Some(event)) => Answer::Ended(event.get().to_owned(), reply.left),
-        ("redirected", _) => Answer::Redirected,
-        ("state", _) => Answer::State(line.trim_end().to_owned()),
-        _ => Answer::Lost(reply.reason.unwrap_or_default()),
     }
 }
 

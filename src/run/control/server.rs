@@ -8,14 +8,12 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use serde_json::{Value, json};
-
 use super::client::sweep;
-use super::{INFO, Info, Request, SOCKET, VERSION, path, peer};
+use super::{Answer, INFO, Info, Request, SOCKET, path, peer};
 use crate::guard::TurnEnd;
 use crate::run::once::runtime_folder;
+use anyhow::{Context, Result};
+use rustix::event::PollFlags;
 
 /// Connected clients; one more replaces the oldest that waits for nothing.
 const MAX_CLIENTS: usize = 16;
@@ -32,6 +30,8 @@ pub(in crate::run) struct Server {
     info: PathBuf,
     clients: Vec<Client>,
     count: u64,
+    /// True if a client wants to connect.
+    called: bool,
 }
 
 #[derive(Debug)]
@@ -43,6 +43,8 @@ struct Client {
     /// True once the client has closed its sending side.
     silent: bool,
     gone: bool,
+    /// Events of the last poll.
+    events: PollFlags,
     /// Stream and turn whose end the client waits for, and the prompt to send then.
     waits: Option<((String, u64), Option<String>)>,
 }
@@ -71,7 +73,8 @@ impl Server {
         let listener =
             listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
         // From here on drop removes the files.
-        let server = Self { listener, socket, info: about, clients: Vec::new(), count: 0 };
+        let server =
+            Self { listener, socket, info: about, clients: Vec::new(), count: 0, called: false };
         let text = serde_json::to_vec(info).context("cannot describe the socket")?;
         let fresh = folder.join(fresh(&info.control));
         write_own(&fresh, &text)
@@ -91,19 +94,18 @@ impl Server {
         fds
     }
 
+    /// Takes the events of [`Server::fds`], in their order, for the next [`Server::serve`].
+    pub(in crate::run) fn polled(&mut self, events: &[PollFlags]) {
+        let mut events = events.iter().copied();
+        self.called = events.next().is_some_and(|events| !events.is_empty());
+        self.clients.iter_mut().zip(events).for_each(|(client, events)| client.events = events);
+    }
+
     /// Handles ready sockets without blocking; returns the requests with their clients' numbers.
     pub(in crate::run) fn serve(&mut self) -> Vec<(u64, Request)> {
-        let mut polled: Vec<PollFd<'_>> = self
-            .fds()
-            .into_iter()
-            .map(|(fd, events)| PollFd::from_borrowed_fd(fd, events))
-            .collect();
-        if poll(&mut polled, Some(&Timespec::default())).is_err() {
-            return Vec::new();
-        }
-        let ready: Vec<PollFlags> = polled.iter().map(PollFd::revents).collect();
         let mut requests = Vec::new();
-        for (client, events) in self.clients.iter_mut().zip(ready.iter().skip(1)) {
+        for client in &mut self.clients {
+            let events = std::mem::replace(&mut client.events, PollFlags::empty());
             if events.contains(PollFlags::IN) {
                 client.read_requests(&mut requests);
             }
@@ -111,16 +113,16 @@ impl Server {
                 && !events.contains(PollFlags::IN);
             client.flush();
         }
-        if ready.first().is_some_and(|events| !events.is_empty()) {
+        if std::mem::take(&mut self.called) {
             self.accept();
         }
         self.forget();
         requests
     }
 
-    pub(in crate::run) fn answer(&mut self, client: u64, answer: &Value) {
+    pub(in crate::run) fn answer(&mut self, client: u64, answer: &Answer) {
         if let Some(client) = self.clients.iter_mut().find(|c| c.id == client) {
-            client.send(&answer.to_string());
+            client.send(answer);
         }
         self.forget();
     }
@@ -144,13 +146,7 @@ impl Server {
                 .waits
                 .take_if(|((stream, turn), _)| *stream == end.stream && *turn == end.turn);
             if let Some((_, prompt)) = ended {
-                // The event as it is in the stream, byte for byte.
-                let left =
-                    if left.is_empty() { String::new() } else { format!(r#","left":{left:?}"#) };
-                client.send(&format!(
-                    r#"{{"spile":{VERSION},"answer":"ended","event":{}{left}}}"#,
-                    end.line
-                ));
+                client.send(&Answer::Ended { event: end.line.clone(), left: left.to_vec() });
                 then.extend(prompt.map(|prompt| (client.id, prompt)));
             }
         }
@@ -175,6 +171,7 @@ impl Server {
                 unsent: Vec::new(),
                 silent: false,
                 gone: false,
+                events: PollFlags::empty(),
                 waits: None,
             });
         }
@@ -220,16 +217,15 @@ impl Client {
     fn refuse(&mut self, reason: &str) {
         self.received.clear();
         self.silent = true;
-        let answer = json!({"spile": VERSION, "answer": "error", "reason": reason});
-        self.send(&answer.to_string());
+        self.send(&Answer::Error { reason: reason.to_owned() });
     }
 
-    fn send(&mut self, answer: &str) {
+    fn send(&mut self, answer: &Answer) {
         if self.unsent.len() > MAX_UNSENT {
             self.gone = true;
             return;
         }
-        self.unsent.extend(answer.bytes());
+        self.unsent.extend(answer.line().bytes());
         self.unsent.push(b'\n');
         self.flush();
     }

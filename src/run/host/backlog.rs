@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use signal_hook::consts::{SIGTTIN, SIGTTOU};
 
 use super::console::MAX_SHOWN;
+use super::requests::TurnCancel;
 use super::{Host, MAX_PENDING};
 use crate::exit::Exit;
 use crate::guard::{Ended, Notice};
@@ -19,21 +20,31 @@ use crate::time::Time;
 
 const MAX_LEFT: usize = 16;
 
-/// Kind of a frame: output of the agent, or an order that takes effect at its place in that output.
+/// Kind of a record in the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     Stdout,
     Stderr,
-    /// Cancels the open turn; the bytes name the signal.
-    Cancel,
-    /// Fails the open turn; the bytes are the code, a NUL and the message.
-    Fail,
-    Ask,
+    /// The place of the next [`Command`].
+    Command,
 }
 
 impl Source {
     /// The sources by their tags in the spool.
-    const ALL: [Self; 5] = [Self::Stdout, Self::Stderr, Self::Cancel, Self::Fail, Self::Ask];
+    const ALL: [Self; 3] = [Self::Stdout, Self::Stderr, Self::Command];
+}
+
+/// Order that takes effect at its place in the agent's output.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Cancels the open turns, for this signal or key.
+    Cancel(String),
+    /// Fails them with this code and message.
+    Fail(&'static str, String),
+    /// Cancels the turn that a client means.
+    Ask(TurnCancel),
+    /// Emits a status.
+    Note(&'static str, Option<String>, Option<Value>),
 }
 
 impl Host<'_> {
@@ -71,8 +82,19 @@ impl Host<'_> {
         self.emit("warning", Some(&message), None);
     }
 
-    pub(super) fn enqueue(&mut self, how: Source, text: &str) {
-        self.take(self.clock.now(), how, text.as_bytes());
+    /// Carries out a command, or queues it behind earlier input.
+    pub(super) fn enqueue(&mut self, command: Command) {
+        if self.stdout.reader_gone {
+            return;
+        }
+        if self.spool.is_empty() && self.has_room() {
+            self.seen_at = self.clock.now();
+            return self.carry_out(command);
+        }
+        self.commands.push_back(command);
+        let number = self.clock.now().as_micros();
+        let bytes = Arc::new(vec![0]);
+        self.spool.push(Record { number, tag: Source::Command as u8, bytes });
     }
 
     fn has_room(&mut self) -> bool {
@@ -83,6 +105,7 @@ impl Host<'_> {
     pub(super) fn work(&mut self) -> Result<()> {
         if self.stdout.reader_gone {
             self.spool.clear();
+            self.commands.clear();
         }
         while !self.spool.is_empty() && self.has_room() {
             let record = self.spool.pop();
@@ -109,16 +132,23 @@ impl Host<'_> {
         match source {
             Source::Stdout => self.tap.on_stdout(at, bytes),
             Source::Stderr => self.tap.on_stderr(at, bytes),
-            Source::Cancel => {
-                let reason = String::from_utf8_lossy(bytes);
-                self.tap.guard().request_cancel("signal", &reason);
+            Source::Command => {
+                if let Some(command) = self.commands.pop_front() {
+                    self.carry_out(command);
+                }
             }
-            Source::Ask => self.on_cancel(bytes),
-            Source::Fail => {
-                let text = String::from_utf8_lossy(bytes);
-                let (code, message) = text.split_once('\0').unwrap_or((&text, ""));
-                self.tap.guard().request_fail(code, message);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Cancel(reason) => self.tap.guard().request_cancel("signal", &reason),
+            Command::Fail(code, message) => self.tap.guard().request_fail(code, &message),
+            Command::Ask(cancel) => {
+                self.update_view();
+                self.decide(cancel);
             }
+            Command::Note(kind, message, data) => self.emit(kind, message.as_deref(), data),
         }
     }
 
@@ -179,12 +209,7 @@ impl Host<'_> {
     }
 
     /// Emits a status at the time that the tap has reached.
-    pub(super) fn emit(
-        &mut self,
-        kind: &str,
-        message: Option<&str>,
-        data: Option<serde_json::Value>,
-    ) {
+    pub(super) fn emit(&mut self, kind: &str, message: Option<&str>, data: Option<Value>) {
         let now = if self.spool.is_empty() { self.clock.now() } else { self.seen_at };
         let notice = Notice { kind, message, data, parent: None };
         self.tap.guard().at(now).notice(&notice);

@@ -9,7 +9,7 @@ use rustix::event::PollFlags;
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGINT, SIGSTOP, SIGTSTP, SIGWINCH};
 
 use super::Host;
-use super::backlog::Source;
+use super::backlog::{Command, Source};
 use crate::guard::Ended;
 use crate::lifecycle::{Cancel, Stop};
 use crate::run::child::Stdin;
@@ -212,7 +212,7 @@ impl Host<'_> {
                 let before = console.interrupted.replace(now);
                 let twice = before.is_some_and(|at| now < at + TWICE_WITHIN);
                 if twice || self.life.killed {
-                    self.enqueue(Source::Cancel, "^C");
+                    self.enqueue(Command::Cancel("^C".into()));
                     // As if this process had received the signal.
                     self.dies_of.request(now, SIGINT);
                     // The key itself is the first step.
@@ -223,6 +223,14 @@ impl Host<'_> {
                 }
             }
             _ => console.typed.push(key),
+        }
+    }
+
+    /// Types a text at the agent's terminal.
+    pub(super) fn type_text(&mut self, text: &str) {
+        if let Some(console) = &mut self.console {
+            console.typed.extend(text.bytes());
+            console.pass_on();
         }
     }
 
@@ -245,7 +253,7 @@ impl Host<'_> {
         let by_it = matches!(ended, Ended::Signalled(SIGINT) | Ended::Exited(130));
         let typed = self.console.as_mut().and_then(|c| c.interrupted.take());
         if by_it && typed.is_some() {
-            self.enqueue(Source::Cancel, "^C");
+            self.enqueue(Command::Cancel("^C".into()));
         }
     }
 

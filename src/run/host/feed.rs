@@ -1,4 +1,4 @@
-//! Stdin on its way to the agent's.
+//! Input on its way to the agent's stdin: ours, or that of a driver.
 
 use std::os::fd::OwnedFd;
 
@@ -20,25 +20,37 @@ pub(super) struct Feed {
     /// True if the input so far ends within a line.
     mid_line: bool,
     ended: bool,
+    source: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Our stdin.
+    Stdin,
+    /// A driver.
+    Driver,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wants {
     Input,
     Room,
+    /// A message of the driver.
+    Message,
     /// None: all was passed on, or the agent has closed its stdin.
     Nothing,
 }
 
 impl Feed {
-    pub(super) fn new(to: OwnedFd) -> std::io::Result<Self> {
+    pub(super) fn new(to: OwnedFd, source: Source) -> std::io::Result<Self> {
         rustix::io::ioctl_fionbio(&to, true)?;
-        Ok(Self { to, held: Vec::new(), lines: Vec::new(), mid_line: false, ended: false })
+        Ok(Self { to, held: Vec::new(), lines: Vec::new(), mid_line: false, ended: false, source })
     }
 
     pub(super) fn wants(&self) -> Wants {
         match (self.held.is_empty(), self.ended) {
             (false, _) => Wants::Room,
+            (true, false) if self.source == Source::Driver => Wants::Message,
             (true, false) => Wants::Input,
             (true, true) => Wants::Nothing,
         }
@@ -62,6 +74,18 @@ impl Feed {
                 self.held.clear();
             }
         }
+    }
+
+    /// Queues a text of the driver.
+    pub(super) fn push(&mut self, text: &str) {
+        if !self.ended {
+            self.held.extend(text.bytes());
+        }
+    }
+
+    /// Closes the agent's stdin behind what is queued.
+    pub(super) fn close(&mut self) {
+        self.ended = true;
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -106,7 +130,7 @@ mod tests {
     use super::*;
 
     fn feed() -> Feed {
-        Feed::new(std::io::pipe().unwrap().1.into()).unwrap()
+        Feed::new(std::io::pipe().unwrap().1.into(), Source::Stdin).unwrap()
     }
 
     #[test]

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::backlog::Source;
+use super::backlog::Command;
 use super::{Feed, Host};
 use crate::adapter::Order;
+use crate::drive::{Driver, Force};
 use crate::lifecycle::{Cancel, Stop};
-use crate::run::control::{Info, Request, Server, Verb};
+use crate::run::control::{Answer, Ask, CancelTurn, Info, Request, Server};
 
 const MAX_REASON: usize = 1000;
 
@@ -22,16 +22,12 @@ pub(super) struct PendingRequests {
 }
 
 /// A cancel request queued behind the agent's earlier output.
-#[derive(Debug, Serialize, Deserialize)]
-struct TurnCancel {
+#[derive(Debug)]
+pub(super) struct TurnCancel {
     client: u64,
-    request: Request,
+    request: CancelTurn,
     /// True if the agent was stopped already, ahead of its queued output.
     stopped: bool,
-}
-
-fn refused(code: &str, reason: &str) -> Value {
-    json!({"spile": 1, "answer": "refused", "code": code, "reason": reason})
 }
 
 impl Host<'_> {
@@ -71,7 +67,7 @@ impl Host<'_> {
         let requests = self.requests.server.as_mut().map(Server::serve);
         for (client, request) in requests.unwrap_or_default() {
             match self.misses(&request) {
-                Some(why) => self.answer(client, &refused("not_here", why)),
+                Some(why) => self.answer(client, &Answer::refused("not_here", why)),
                 None => self.on_request(client, request),
             }
         }
@@ -91,25 +87,26 @@ impl Host<'_> {
 
     fn on_request(&mut self, client: u64, request: Request) {
         match request.ask {
-            Verb::Query => {
-                let state = self.state();
+            Ask::Query => {
+                let state = Answer::State(self.state());
                 self.answer(client, &state);
             }
-            Verb::Cancel => self.cancel(TurnCancel { client, request, stopped: false }),
-            Verb::Redirect => self.answer_redirect(client, request.prompt.as_deref()),
+            Ask::Cancel(request) => self.cancel(TurnCancel { client, request, stopped: false }),
+            Ask::Redirect { prompt } => self.answer_redirect(client, &prompt),
+            Ask::Send(text) => self.on_send(client, &text),
+            Ask::Permit(permit) => self.on_permit(client, permit),
         }
     }
 
-    fn answer_redirect(&mut self, client: u64, prompt: Option<&str>) {
-        let missing = || Err("there is no prompt in the request".into());
-        let answer = match prompt.map_or_else(missing, |prompt| self.redirect(prompt)) {
-            Ok(()) => json!({"spile": 1, "answer": "redirected"}),
-            Err(why) => refused("not_now", &why),
+    fn answer_redirect(&mut self, client: u64, prompt: &str) {
+        let answer = match self.redirect(prompt) {
+            Ok(()) => Answer::Redirected,
+            Err(why) => Answer::refused("not_now", &why),
         };
         self.answer(client, &answer);
     }
 
-    fn answer(&mut self, client: u64, answer: &Value) {
+    pub(super) fn answer(&mut self, client: u64, answer: &Answer) {
         if let Some(control) = &mut self.requests.server {
             control.answer(client, answer);
         }
@@ -127,33 +124,28 @@ impl Host<'_> {
             self.update_view();
             self.stop_agent(&cancel);
         }
-        let bytes = serde_json::to_vec(&cancel).unwrap_or_default();
-        self.take(self.clock.now(), Source::Ask, &bytes);
+        self.enqueue(Command::Ask(cancel));
     }
 
-    pub(super) fn on_cancel(&mut self, bytes: &[u8]) {
-        if let Ok(cancel) = serde_json::from_slice(bytes) {
-            self.update_view();
-            self.decide(cancel);
-        }
-    }
-
-    fn decide(&mut self, cancel: TurnCancel) {
+    pub(super) fn decide(&mut self, cancel: TurnCancel) {
         let TurnCancel { client, ref request, stopped } = cancel;
         let guard = self.tap.guard();
         // An agent without output works on its first turn.
-        let starting = (guard.all_turns() == 0).then(|| (guard.stream(), 1));
+        // A driven one works on its next turn as soon as it has a message.
+        let begins = self.spool.is_empty() && self.driver.as_ref().is_some_and(Driver::is_in_turn);
+        let starting =
+            (begins || guard.all_turns() == 0).then(|| (guard.stream(), guard.all_turns() + 1));
         let open = guard.open_turn().or(starting).filter(|_| !self.end_emitted);
         let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
-            return self.answer(client, &refused("no_turn", "no turn is open"));
+            return self.answer(client, &Answer::refused("no_turn", "no turn is open"));
         };
         if request.turn.is_some_and(|wanted| wanted != turn) {
-            return self.answer(client, &refused("other_turn", "another turn is open"));
+            return self.answer(client, &Answer::refused("other_turn", "another turn is open"));
         }
         if request.then.is_some()
-            && let Err(why) = self.can_redirect()
+            && let Err(why) = self.can_redirect(request.then.as_deref())
         {
-            return self.answer(client, &refused("no_redirect", &why));
+            return self.answer(client, &Answer::refused("no_redirect", &why));
         }
         let by = if request.by.as_deref() == Some("filter") { "filter" } else { "control" };
         let reason = request.reason.as_deref().unwrap_or("spile cancel");
@@ -163,8 +155,7 @@ impl Host<'_> {
         } else {
             self.tap.guard().request_cancel(by, &reason);
         }
-        let accepted = json!({"spile": 1, "answer": "accepted", "turn": turn});
-        self.answer(client, &accepted);
+        self.answer(client, &Answer::Accepted { turn });
         if let Some(control) = &mut self.requests.server {
             control.wait_for(client, (stream, turn), request.then.clone());
         }
@@ -189,39 +180,52 @@ impl Host<'_> {
             prompts.extend(control.ended(&end, &self.left));
         }
         for (client, prompt) in prompts {
-            self.answer_redirect(client, Some(&prompt));
+            self.answer_redirect(client, &prompt);
         }
     }
 
     fn state(&mut self) -> Value {
         let now = self.clock.now();
         let guard = self.tap.guard();
+        let driver = self.driver.as_ref();
+        let questions = driver.into_iter().flat_map(Driver::questions);
+        let questions: Vec<Value> = questions
+            .map(|(id, tool, title)| json!({"id": id, "tool": tool, "title": title}))
+            .collect();
+        let queued = driver.map_or(0, Driver::queued);
         let tools: Vec<Value> =
             guard.open_tools().map(|(id, name)| json!({"id": id, "name": name})).collect();
         json!({
-            "spile": 1,
-            "answer": "state",
             "pid": std::process::id(),
             "child": self.agent.pid,
             "stream": guard.stream(),
             "label": guard.label(),
             "control": self.requests.word,
             "turn": guard.turns(),
-            "open": guard.turns_open() > 0,
+            "open": guard.turns_open() > 0 || driver.is_some_and(Driver::is_in_turn),
             "cancelling": guard.is_cancelling(),
             "seq": guard.seq(),
             "tools": tools,
             "idle_ms": u64::try_from(self.life.idle(now).as_millis()).unwrap_or(u64::MAX),
             "rss": resident(self.agent.pid),
+            "questions": questions,
+            "queued": queued,
         })
     }
 
-    fn can_interrupt(&self) -> bool {
+    pub(super) fn can_interrupt(&self) -> bool {
+        if let Some(driver) = &self.driver {
+            return driver.can_interrupt();
+        }
         self.is_listening() && self.tap.order(Order::Interrupt, 0).is_some()
     }
 
     /// Checks that the agent accepts a prompt; the error is the reason, for the user.
-    fn can_redirect(&self) -> Result<(), String> {
+    fn can_redirect(&self, prompt: Option<&str>) -> Result<(), String> {
+        if let Some(driver) = &self.driver {
+            let checked = driver.check(prompt.unwrap_or_default(), Force::Yes);
+            return checked.map_err(|refused| refused.1);
+        }
         // A terminal would take the prompt as typed text.
         if self.tap.order(Order::Prompt(""), 0).is_none() {
             return Err("the agent takes no prompts while it runs: only claude --input-format stream-json and agents of the Agent Client Protocol do".into());
@@ -237,11 +241,14 @@ impl Host<'_> {
         if self.agent.ended.is_some() || self.life.killed {
             return Err("the agent did not obey and was ended".into());
         }
-        self.can_redirect()?;
+        self.can_redirect(Some(prompt))?;
         if self.tap.guard().turns_open() > 0 {
             return Err("a turn is open: cancel it first".into());
         }
-        self.order(Order::Prompt(prompt));
+        match &self.driver {
+            Some(_) => self.give(prompt),
+            None => self.order(Order::Prompt(prompt)),
+        }
         self.emit("redirected", None, Some(json!({"prompt": prompt})));
         Ok(())
     }

@@ -24,13 +24,22 @@ pub(super) enum Whose {
     StdinClosed,
     Control,
     Keys,
+    /// Command for permission, read after every wait.
+    Asked,
     /// Flushed after every wait.
     Console,
 }
 
-/// Waits, `timeout` at most, and returns whose descriptors are ready, each once and in the order in which they are served;
-/// the reader only if it has gone.
-pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Whose>> {
+/// Descriptors that are ready.
+pub(super) struct Ready {
+    /// Each once, in the order in which they are served; the reader only if it has gone.
+    pub whose: Vec<Whose>,
+    /// Events of the control socket and its clients, in their order.
+    pub control: Vec<PollFlags>,
+}
+
+/// Waits, `timeout` at most.
+pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> {
     let stdin = rustix::stdio::stdin();
     let mut fds = vec![(host.signals.fd(), PollFlags::IN, Whose::Signal)];
     if !host.stdout.reader_gone {
@@ -53,13 +62,16 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Who
                 fds.push((feed.to.as_fd(), PollFlags::empty(), Whose::StdinClosed));
                 fds.push((stdin, PollFlags::IN, Whose::Feed));
             }
+            Wants::Message => fds.push((feed.to.as_fd(), PollFlags::empty(), Whose::StdinClosed)),
             Wants::Nothing => {}
         }
     }
+    let first_client = fds.len();
     if let Some(control) = &host.requests.server {
         let all = control.fds().into_iter();
         fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
     }
+    fds.extend(host.asked.fds().map(|(fd, events)| (fd, events, Whose::Asked)));
     fds.extend(host.console.iter().flat_map(Console::fds).map(|(fd, events)| {
         let whose = if events == PollFlags::IN { Whose::Keys } else { Whose::Console };
         (fd, events, whose)
@@ -72,7 +84,9 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Vec<Who
         Whose::Reader => events.intersects(GONE),
         _ => !events.is_empty(),
     });
-    let mut ready: Vec<Whose> = ready.map(|(whose, _)| whose).collect();
-    ready.dedup();
-    Ok(ready)
+    let mut whose: Vec<Whose> = ready.map(|(whose, _)| whose).collect();
+    whose.dedup();
+    let control = polled.iter().zip(&fds).skip(first_client);
+    let control = control.filter(|(_, (.., whose))| *whose == Whose::Control);
+    Ok(Ready { whose, control: control.map(|(fd, _)| fd.revents()).collect() })
 }

@@ -31,6 +31,7 @@ pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
         ("log", Some(data)) if data.text("from").as_deref() == Some("stderr") => {
             format!("stderr: {message}")
         }
+        ("message", Some(data)) => message_given(data),
         ("plan", _) => plan(status, message),
         _ => String::new(),
     };
@@ -43,7 +44,7 @@ pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
         "info" if message.is_empty() => data.as_ref().is_some_and(is_extension),
         "info" => {
             let is_type =
-                message.trim_end_matches('.').contains(['_', '.']) && names_a_state(message);
+                message.trim_end_matches('.').contains(['_', '.', '/']) && names_a_state(message);
             is_type || message == "fields of an unknown meaning"
         }
         "usage" => true,
@@ -60,7 +61,7 @@ pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
 /// True for nothing, and for one word of a protocol ("requesting", "session.updated", "config_option_update"). Thinking is
 /// said: it can take minutes.
 fn names_a_state(message: &str) -> bool {
-    let of_a_name = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    let of_a_name = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
     message != "thinking" && message.chars().all(of_a_name)
 }
 
@@ -114,6 +115,15 @@ fn usage(data: &Fields<'_>, message: &str) -> String {
 fn prompt(data: &Fields<'_>) -> String {
     let text = data.text("text").filter(|text| !text.trim().is_empty());
     text.map_or_else(String::new, |text| format!("prompt: {}", one_line(&text, Some(MAX_DATA))))
+}
+
+/// A message that was given to the agent, and who gave it.
+fn message_given(data: &Fields<'_>) -> String {
+    let text = data.text("text").map_or_else(String::new, |text| one_line(&text, Some(MAX_DATA)));
+    match data.text("by").as_deref() {
+        None | Some("prompt") => format!("prompt: {text}"),
+        Some(by) => format!("message from {}: {text}", one_line(by, Some(MAX_DATA))),
+    }
 }
 
 fn heartbeat(data: &Fields<'_>) -> String {

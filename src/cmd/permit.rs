@@ -1,0 +1,36 @@
+//! `spile permit`.
+
+use anyhow::Result;
+
+use super::send::ask_one;
+use crate::exit::Exit;
+use crate::run::control::{Ask, PermitTool};
+
+/// Answer an agent's question for permission
+///
+/// For a run under `spile wrap --drive --on-permission wait`. Its questions are statuses of kind `permission` in the stream, and
+/// `spile ps --json` lists the open ones. Exits with 1 if there is no such question, and with 69 if nothing runs by that name.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Stream of the run, or its label; see `spile ps`
+    stream: String,
+    /// Id of the question [default: the only open one]
+    id: Option<String>,
+    /// Deny it, with a reason for the agent
+    #[arg(long, value_name = "REASON", num_args = 0..=1, default_missing_value = "denied by a person")]
+    deny: Option<String>,
+    /// Name of the person, in the stream
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+const EXAMPLES: &str = "Examples:
+  spile permit run-42
+  spile permit run-42 --deny 'use the staging database'
+  spile ps --json | jq '{stream, questions}'";
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    let (allow, reason) = (args.deny.is_none(), args.deny);
+    ask_one(&args.stream, Ask::Permit(PermitTool { id: args.id, allow, reason, by: args.by }))
+}

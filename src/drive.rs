@@ -1,0 +1,589 @@
+//! Driver of an agent: owner of its stdin (docs/ARCHITECTURE.md). It decides what is written there and when, who answers the
+//! agent's questions, and when the input is over. Pure: bytes and time go in, actions come out.
+
+mod acp;
+mod claude;
+mod codex;
+mod permission;
+mod protocol;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::codec::{Lines, MAX_LINE, Piece};
+use crate::time::Time;
+
+pub(crate) use permission::OnPermission;
+pub(crate) use protocol::{Given, InTurn, Permit, Question};
+use protocol::{Message, Outbox, Protocol, Said};
+
+/// Longest message, in bytes.
+pub(crate) const MAX_MESSAGE: usize = 1 << 20;
+
+/// Messages that may wait.
+const MAX_QUEUED: usize = 1000;
+
+/// Bytes of the messages that may wait.
+const MAX_QUEUED_BYTES: usize = 8 << 20;
+
+/// Time for an agent to begin the conversation.
+const BEGIN_WITHIN: Duration = Duration::from_secs(60);
+
+/// Time after a turn in which a message that was written into it begins another.
+const TAKE_WITHIN: Duration = Duration::from_secs(30);
+
+/// How a driven agent is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// By the protocol of the runtime.
+    Protocol(Name),
+    /// At its terminal.
+    Terminal,
+    /// Not at all but for a prompt on stdin.
+    Prompt,
+}
+
+/// Protocols by the adapters that read the other direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    Claude,
+    Acp,
+    Codex,
+}
+
+impl Input {
+    /// Input of an agent, by its adapter and command line; a terminal is said by the caller.
+    pub(crate) fn of(adapter: &str, argv: &[String]) -> Self {
+        let has = |word: &str| argv.iter().skip(1).any(|arg| arg.trim_start_matches('-') == word);
+        let speaks_acp = has("acp") || has("experimental-acp");
+        let program = argv.first().map_or("", String::as_str);
+        let is_acp = adapter == "acp" || speaks_acp || program.ends_with("-acp");
+        match adapter {
+            _ if is_acp => Self::Protocol(Name::Acp),
+            "claude" => Self::Protocol(Name::Claude),
+            "codex" if has("app-server") => Self::Protocol(Name::Codex),
+            _ => Self::Prompt,
+        }
+    }
+
+    /// True if the protocol can continue a session.
+    pub(crate) fn continues_sessions(self) -> bool {
+        matches!(self, Self::Protocol(Name::Acp | Name::Codex))
+    }
+
+    /// Options that the protocol needs and the command line lacks.
+    pub(crate) fn arguments(self, argv: &[String]) -> Vec<String> {
+        let Self::Protocol(Name::Claude) = self else { return Vec::new() };
+        let is = |arg: &String, option: &str| {
+            arg == option
+                || arg.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
+                || option == "-p" && arg == "--print"
+        };
+        let missing = claude::OPTIONS.iter();
+        let missing = missing.filter(|(option, _)| !argv.iter().any(|arg| is(arg, option)));
+        missing
+            .flat_map(|(option, value)| [Some(*option), *value])
+            .flatten()
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// Configuration of a driver.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub input: Input,
+    /// Working directory of the agent.
+    pub folder: String,
+    /// Session of the runtime to continue.
+    pub session: Option<String>,
+    pub on_permission: OnPermission,
+    /// Time after which a question that waits for a person is denied.
+    pub permission_timeout: Option<Duration>,
+    /// Time after a turn before the input is closed.
+    pub keep_open: Duration,
+}
+
+/// What the caller has to do, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Write this to the agent; at a terminal, type it.
+    Write(String),
+    /// Close the agent's stdin.
+    Close,
+    /// The message with this id was read by the agent.
+    Taken(String),
+    /// The message with this id has another state than [`Driver::send`] said.
+    Given(String, Given),
+    /// A question was answered.
+    Answered(Answered),
+    /// Ask the command of [`OnPermission::Command`].
+    Ask(Question),
+    /// Fail the turn with this `error.code` and message, and interrupt the agent.
+    Fail(&'static str, String),
+    /// Warn in the stream.
+    Warn(String),
+}
+
+/// Answer to a question, and who gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub id: String,
+    pub tool: String,
+    pub permit: Permit,
+    pub by: String,
+}
+
+/// Reason why a message or an answer was not accepted: a code and words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused(pub &'static str, pub String);
+
+/// Consent to type at a terminal while a turn runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Force {
+    #[default]
+    No,
+    Yes,
+}
+
+#[derive(Debug)]
+struct Sent {
+    message: Message,
+    /// Turns that had ended before.
+    turn: u64,
+}
+
+#[derive(Debug)]
+struct OpenQuestion {
+    question: Question,
+    since: Time,
+}
+
+/// The driver.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    config: Config,
+    protocol: Box<dyn Protocol>,
+    lines: Lines,
+    queue: VecDeque<Message>,
+    /// Messages that were written and are not known to be read.
+    sent: Vec<Sent>,
+    in_turn: InTurn,
+    /// True if the agent is known to work on the turn.
+    has_begun: bool,
+    /// True if the turn is interrupted as soon as it has begun: an agent ignores an interrupt before.
+    interrupts: bool,
+    /// Turns that have ended.
+    turns: u64,
+    /// True if the agent has refused a message in this turn: others wait for its end.
+    refuses: bool,
+    /// Message that was refused last.
+    refused: Option<String>,
+    questions: Vec<OpenQuestion>,
+    begun: Time,
+    /// Start of the time without a turn.
+    idle_since: Option<Time>,
+    ready: bool,
+    closed: bool,
+    actions: VecDeque<Action>,
+}
+
+impl Driver {
+    pub(crate) fn new(now: Time, config: Config) -> Self {
+        let (folder, session) = (config.folder.as_str(), config.session.as_deref());
+        let protocol: Box<dyn Protocol> = match config.input {
+            Input::Protocol(Name::Claude) => Box::new(claude::Claude::default()),
+            Input::Protocol(Name::Acp) => Box::new(acp::Acp::new(folder, session)),
+            Input::Protocol(Name::Codex) => Box::new(codex::Codex::new(folder, session)),
+            Input::Terminal => Box::new(typed::Typed),
+            Input::Prompt => Box::new(typed::Once::default()),
+        };
+        let mut driver = Self {
+            config,
+            protocol,
+            lines: Lines::new(MAX_LINE),
+            queue: VecDeque::new(),
+            sent: Vec::new(),
+            in_turn: InTurn::No,
+            has_begun: false,
+            interrupts: false,
+            turns: 0,
+            refuses: false,
+            refused: None,
+            questions: Vec::new(),
+            begun: now,
+            idle_since: Some(now),
+            ready: false,
+            closed: false,
+            actions: VecDeque::new(),
+        };
+        let mut to = Outbox::default();
+        driver.protocol.begin(&mut to);
+        driver.take(now, to);
+        driver
+    }
+
+    pub(crate) fn action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Takes bytes of the agent's stdout.
+    pub(crate) fn on_output(&mut self, now: Time, bytes: &[u8]) {
+        if !matches!(self.config.input, Input::Protocol(_)) {
+            return;
+        }
+        let mut to = Outbox::default();
+        let protocol = &mut self.protocol;
+        self.lines.feed(bytes, |piece| {
+            if let Piece::Line { bytes, .. } = piece {
+                protocol.on_line(bytes, &mut to);
+            }
+        });
+        self.take(now, to);
+    }
+
+    /// Takes the state of the turn at a terminal, where only the events tell it.
+    pub(crate) fn on_turn(&mut self, in_turn: InTurn) {
+        if self.config.input == Input::Terminal {
+            self.in_turn = in_turn;
+        }
+    }
+
+    /// Gives a message to the agent, now or when it takes one.
+    pub(crate) fn send(
+        &mut self,
+        now: Time,
+        id: &str,
+        text: &str,
+        force: Force,
+    ) -> Result<Given, Refused> {
+        self.check(text, force)?;
+        self.queue.push_back(Message { id: id.to_owned(), text: text.to_owned() });
+        self.flush(now);
+        Ok(if self.queue.iter().any(|message| message.id == id) {
+            Given::Queued
+        } else if self.sent.iter().any(|sent| sent.message.id == id) {
+            Given::Sent
+        } else {
+            Given::Written
+        })
+    }
+
+    /// Reason why a message cannot be given.
+    pub(crate) fn check(&self, text: &str, force: Force) -> Result<(), Refused> {
+        let refused = |code, why: &str| Err(Refused(code, why.to_owned()));
+        let at_terminal = self.config.input == Input::Terminal;
+        let waiting: usize = self.queue.iter().map(|message| message.text.len()).sum();
+        if self.config.input == Input::Prompt && !self.is_fresh() {
+            return refused(
+                "no_messages",
+                "this agent takes no messages: only Claude Code, agents of the Agent Client Protocol, codex app-server, and agents at a terminal (--pty) do",
+            );
+        }
+        if self.closed {
+            return refused("closed", "the agent's input is closed: the run is about to end");
+        }
+        if text.len() > MAX_MESSAGE {
+            return refused("too_long", "the message is longer than 1 MiB");
+        }
+        if text.contains('\0') {
+            return refused("bad_text", "the message has a NUL byte");
+        }
+        if at_terminal && text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return refused("bad_text", "the message has control characters: they are keys there");
+        }
+        if at_terminal && self.in_turn == InTurn::Yes && force == Force::No {
+            return refused(
+                "turn_open",
+                "a turn is open, and text at a terminal could answer a dialog: --force types it",
+            );
+        }
+        if self.queue.len() >= MAX_QUEUED || waiting + text.len() > MAX_QUEUED_BYTES {
+            return refused("full", "too many messages wait for the agent");
+        }
+        Ok(())
+    }
+
+    /// Answers an open question: the one with this id, or the only one.
+    pub(crate) fn permit(
+        &mut self,
+        now: Time,
+        id: Option<&str>,
+        permit: Permit,
+        by: &str,
+    ) -> Result<(), Refused> {
+        let is = |open: &OpenQuestion| id.is_none_or(|id| shown_id(&open.question.id) == id);
+        let mut found = self.questions.iter().enumerate().filter(|(_, open)| is(open));
+        let (first, second) = (found.next().map(|(at, _)| at), found.next());
+        match (first, second) {
+            (Some(at), None) => {
+                let open = self.questions.remove(at);
+                self.answer(now, &open.question, permit, by);
+                Ok(())
+            }
+            (Some(_), Some(_)) => Err(Refused(
+                "which_question",
+                "several questions are open: give the id of one (spile ps --json shows them)"
+                    .into(),
+            )),
+            (None, _) => Err(Refused("no_question", "no such question is open".into())),
+        }
+    }
+
+    /// Answers this question, if it is still open.
+    pub(crate) fn permit_question(
+        &mut self,
+        now: Time,
+        question: &Question,
+        permit: Permit,
+        by: &str,
+    ) {
+        if let Some(at) = self.questions.iter().position(|open| open.question == *question) {
+            let open = self.questions.remove(at);
+            self.answer(now, &open.question, permit, by);
+        }
+    }
+
+    pub(crate) fn is_open(&self, question: &Question) -> bool {
+        self.questions.iter().any(|open| open.question == *question)
+    }
+
+    /// Command that answers questions, and its time for one.
+    pub(crate) fn command(&self) -> Option<(&str, Option<Duration>)> {
+        match &self.config.on_permission {
+            OnPermission::Command(command) => Some((command, self.config.permission_timeout)),
+            _ => None,
+        }
+    }
+
+    /// Interrupts the turn. Open questions are void then, and the protocols want them answered.
+    pub(crate) fn interrupt(&mut self, now: Time) {
+        for open in std::mem::take(&mut self.questions) {
+            self.answer(now, &open.question, Permit::Cancelled, "cancel");
+        }
+        self.interrupts = true;
+        self.interrupt_begun(now);
+    }
+
+    fn interrupt_begun(&mut self, now: Time) {
+        if self.interrupts && self.has_begun {
+            self.interrupts = false;
+            let mut to = Outbox::default();
+            self.protocol.interrupt(&mut to);
+            self.take(now, to);
+        }
+    }
+
+    fn begin_turn(&mut self, now: Time) {
+        (self.in_turn, self.has_begun) = (InTurn::Yes, true);
+        self.interrupt_begun(now);
+    }
+
+    /// True from the message that begins a turn to the turn's end.
+    pub(crate) fn is_in_turn(&self) -> bool {
+        matches!(self.config.input, Input::Protocol(_)) && self.in_turn == InTurn::Yes
+    }
+
+    /// True if the runtime has an interrupt and a turn for it.
+    pub(crate) fn can_interrupt(&self) -> bool {
+        matches!(self.config.input, Input::Protocol(_))
+            && self.in_turn == InTurn::Yes
+            && !self.closed
+    }
+
+    /// Ids, tools and titles of the open questions.
+    pub(crate) fn questions(&self) -> impl Iterator<Item = (String, &str, &str)> {
+        let all = self.questions.iter().map(|open| &open.question);
+        all.map(|q| (shown_id(&q.id), q.tool.as_str(), q.title.as_str()))
+    }
+
+    /// Number of messages that wait.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        if self.closed {
+            return None;
+        }
+        let questions = self.config.permission_timeout.filter(|_| self.waits_for_people());
+        let questions = questions.and_then(|limit| Some(self.questions.first()?.since + limit));
+        let begin = (!self.ready).then(|| self.begun + BEGIN_WITHIN);
+        [questions, begin, self.end_at()].into_iter().flatten().min()
+    }
+
+    pub(crate) fn on_tick(&mut self, now: Time) {
+        if self.closed {
+            return;
+        }
+        if let Some(limit) = self.config.permission_timeout.filter(|_| self.waits_for_people()) {
+            while self.questions.first().is_some_and(|open| open.since + limit <= now) {
+                let open = self.questions.remove(0);
+                let why = format!("nobody answered within {limit:?}");
+                self.answer(now, &open.question, Permit::Deny(why), "timeout");
+            }
+        }
+        if !self.ready && self.begun + BEGIN_WITHIN <= now {
+            let why = format!("the agent did not begin the conversation within {BEGIN_WITHIN:?}");
+            self.fail(why);
+        } else if self.end_at().is_some_and(|at| at <= now) {
+            if !self.sent.is_empty() {
+                let count = self.sent.len();
+                let why = format!("messages that the agent has not read: {count}");
+                self.actions.push_back(Action::Warn(why));
+                self.sent.clear();
+            }
+            self.close();
+        }
+    }
+
+    /// True before the first message.
+    fn is_fresh(&self) -> bool {
+        self.protocol.is_ready(InTurn::No) && self.queue.is_empty()
+    }
+
+    fn waits_for_people(&self) -> bool {
+        self.config.on_permission == OnPermission::Wait
+    }
+
+    /// End of the input, if nothing more comes.
+    fn end_at(&self) -> Option<Time> {
+        let idle =
+            self.idle_since.filter(|_| self.in_turn == InTurn::No && self.queue.is_empty())?;
+        // An agent that was written to within its turn begins the next one by itself.
+        let wait = if self.sent.is_empty() { Duration::ZERO } else { TAKE_WITHIN };
+        // Nothing tells the end of a turn at a terminal.
+        let is_typed = self.config.input == Input::Terminal;
+        (!is_typed).then(|| idle + self.config.keep_open.max(wait))
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        self.actions.push_back(Action::Close);
+    }
+
+    fn fail(&mut self, why: String) {
+        self.actions.push_back(Action::Fail("protocol", why));
+        self.ready = true;
+        self.queue.clear();
+        self.close();
+    }
+
+    fn answer(&mut self, now: Time, question: &Question, permit: Permit, by: &str) {
+        let mut to = Outbox::default();
+        self.protocol.answer(question, &permit, &mut to);
+        self.take(now, to);
+        self.actions.push_back(Action::Answered(Answered {
+            id: shown_id(&question.id),
+            tool: question.tool.clone(),
+            permit,
+            by: by.to_owned(),
+        }));
+    }
+
+    fn take(&mut self, now: Time, to: Outbox) {
+        self.actions.extend(to.texts.into_iter().map(Action::Write));
+        for said in to.said {
+            self.on_said(now, said);
+        }
+        self.flush(now);
+    }
+
+    fn on_said(&mut self, now: Time, said: Said) {
+        match said {
+            Said::Taken(id) => {
+                self.sent.retain(|sent| sent.message.id != id);
+                self.actions.push_back(Action::Taken(id));
+                self.begin_turn(now);
+            }
+            Said::NotNow(id) => {
+                let Some(at) = self.sent.iter().position(|sent| sent.message.id == id) else {
+                    return;
+                };
+                let Sent { message, turn } = self.sent.remove(at);
+                // In front of the others: it was given before them.
+                self.queue.push_front(message);
+                let again = self.refused.replace(id.clone()).as_ref() == Some(&id);
+                self.refuses = self.in_turn == InTurn::Yes && (again || turn == self.turns);
+                self.actions.push_back(Action::Given(id, Given::Queued));
+            }
+            Said::Asked(question) => self.on_question(now, question),
+            Said::Withdrawn(id) => self.questions.retain(|open| open.question.id != id),
+            Said::TurnStarted => self.begin_turn(now),
+            Said::TurnEnded => {
+                self.in_turn = InTurn::No;
+                (self.has_begun, self.interrupts, self.refuses) = (false, false, false);
+                self.turns += 1;
+                self.idle_since = Some(now);
+                self.questions.clear();
+            }
+            Said::Failed(why) => self.fail(why),
+        }
+    }
+
+    fn on_question(&mut self, now: Time, question: Question) {
+        match &self.config.on_permission {
+            OnPermission::Wait => self.questions.push(OpenQuestion { question, since: now }),
+            OnPermission::Command(_) => {
+                self.actions.push_back(Action::Ask(question.clone()));
+                self.questions.push(OpenQuestion { question, since: now });
+            }
+            OnPermission::Allow(list) => {
+                let permit = match list.has(&question) {
+                    true => Permit::Allow,
+                    false => Permit::Deny(format!(
+                        "{} is not in the list of allowed tools",
+                        question.tool
+                    )),
+                };
+                self.answer(now, &question, permit, "list");
+            }
+            OnPermission::Fail => {
+                let asked = [question.tool.as_str(), question.title.as_str()];
+                let asked = asked.into_iter().filter(|word| !word.is_empty());
+                let asked = asked.collect::<Vec<_>>().join(": ");
+                self.actions.push_back(Action::Fail(
+                    "permission",
+                    format!("the agent asked for permission, and nobody is there to answer (--on-permission): {asked}"),
+                ));
+                self.answer(
+                    now,
+                    &question,
+                    Permit::Deny("nobody is there to allow it".into()),
+                    "policy",
+                );
+            }
+        }
+    }
+
+    /// Writes what waits and can be written.
+    fn flush(&mut self, now: Time) {
+        while !self.closed && !self.refuses && self.protocol.is_ready(self.in_turn) {
+            self.ready = true;
+            let Some(message) = self.queue.pop_front() else { return };
+            let mut to = Outbox::default();
+            let given = self.protocol.send(&message, &mut to);
+            if given == Given::Sent {
+                self.sent.push(Sent { message, turn: self.turns });
+            }
+            self.actions.extend(to.texts.into_iter().map(Action::Write));
+            match self.config.input {
+                Input::Protocol(_) => self.in_turn = InTurn::Yes,
+                Input::Terminal => {}
+                Input::Prompt => self.close(),
+            }
+            self.idle_since = Some(now);
+            for said in to.said {
+                self.on_said(now, said);
+            }
+        }
+    }
+}
+
+/// Id of a question as people write it: without the quotes of JSON.
+fn shown_id(id: &str) -> String {
+    serde_json::from_str(id).unwrap_or_else(|_| id.to_owned())
+}
