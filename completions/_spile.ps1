@@ -31,6 +31,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Report that an agent is alive and silent')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Merge several streams into one, in the order in which their lines arrive')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a turn: by the name of its run, or as a filter when a condition holds')
+            [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Give a message to an agent that runs under `spile wrap --drive`')
+            [CompletionResult]::new('permit', 'permit', [CompletionResultType]::ParameterValue, 'Answer an agent''s question for permission')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
@@ -54,6 +56,13 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one is carried in pieces')
             [CompletionResult]::new('--max-block', '--max-block', [CompletionResultType]::ParameterName, 'Longest block of text; a longer one continues in a new block')
             [CompletionResult]::new('--fail-on-stop', '--fail-on-stop', [CompletionResultType]::ParameterName, 'Stop reasons that make a turn failed although the runtime calls it complete')
+            [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word')
+            [CompletionResult]::new('--prompt-file', '--prompt-file', [CompletionResultType]::ParameterName, 'File with the first prompt; - is stdin')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'File that belongs to the prompt: its content follows it, or its path stands at {context} in the command')
+            [CompletionResult]::new('--on-permission', '--on-permission', [CompletionResultType]::ParameterName, 'Who answers the agent''s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]')
+            [CompletionResult]::new('--permission-timeout', '--permission-timeout', [CompletionResultType]::ParameterName, 'Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]')
+            [CompletionResult]::new('--keep-open', '--keep-open', [CompletionResultType]::ParameterName, 'Time for another message after a turn, before the agent''s input is closed')
+            [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Session of the agent to continue, by the Agent Client Protocol or codex app-server')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGINT, SIGTERM and SIGKILL')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Fail the turn and end the agent if the run takes longer; for all limits, 0 is none')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'The same if stdout and stderr are silent for this time')
@@ -68,6 +77,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'Run the agent in a terminal; at a terminal, you use it')
             [CompletionResult]::new('--keep-escapes', '--keep-escapes', [CompletionResultType]::ParameterName, 'Keep escape sequences and carriage returns in plain output, stderr and results of tools')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any output of the agent could not be parsed')
+            [CompletionResult]::new('--drive', '--drive', [CompletionResultType]::ParameterName, 'Own the agent''s stdin: give it the prompt, take messages, and answer its questions')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -138,6 +148,20 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one passes unchanged')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All your runs')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;send' {
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Name of the sender, in the stream')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Type the message at a terminal although a turn is open, and could answer a dialog')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;permit' {
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Deny it, with a reason for the agent')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Name of the person, in the stream')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -275,6 +299,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Report that an agent is alive and silent')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Merge several streams into one, in the order in which their lines arrive')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a turn: by the name of its run, or as a filter when a condition holds')
+            [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Give a message to an agent that runs under `spile wrap --drive`')
+            [CompletionResult]::new('permit', 'permit', [CompletionResultType]::ParameterValue, 'Answer an agent''s question for permission')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
@@ -306,6 +332,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;cancel' {
+            break
+        }
+        'spile;help;send' {
+            break
+        }
+        'spile;help;permit' {
             break
         }
         'spile;help;ps' {

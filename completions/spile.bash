@@ -55,6 +55,9 @@ _spile_known() {
             spile,merge)
                 cmd="spile__subcmd__merge"
                 ;;
+            spile,permit)
+                cmd="spile__subcmd__permit"
+                ;;
             spile,ps)
                 cmd="spile__subcmd__ps"
                 ;;
@@ -63,6 +66,9 @@ _spile_known() {
                 ;;
             spile,schema)
                 cmd="spile__subcmd__schema"
+                ;;
+            spile,send)
+                cmd="spile__subcmd__send"
                 ;;
             spile,tee)
                 cmd="spile__subcmd__tee"
@@ -112,6 +118,9 @@ _spile_known() {
             spile__subcmd__help,merge)
                 cmd="spile__subcmd__help__subcmd__merge"
                 ;;
+            spile__subcmd__help,permit)
+                cmd="spile__subcmd__help__subcmd__permit"
+                ;;
             spile__subcmd__help,ps)
                 cmd="spile__subcmd__help__subcmd__ps"
                 ;;
@@ -120,6 +129,9 @@ _spile_known() {
                 ;;
             spile__subcmd__help,schema)
                 cmd="spile__subcmd__help__subcmd__schema"
+                ;;
+            spile__subcmd__help,send)
+                cmd="spile__subcmd__help__subcmd__send"
                 ;;
             spile__subcmd__help,tee)
                 cmd="spile__subcmd__help__subcmd__tee"
@@ -137,7 +149,7 @@ _spile_known() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help"
+            opts="-h -V --help --version wrap coalesce chunk heartbeat merge cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -450,7 +462,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help)
-            opts="wrap coalesce chunk heartbeat merge cancel ps tee replay view check export ledger adapters demo schema generate config help"
+            opts="wrap coalesce chunk heartbeat merge cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -645,6 +657,20 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__help__subcmd__permit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__help__subcmd__ps)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -674,6 +700,20 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help__subcmd__schema)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__help__subcmd__send)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -763,6 +803,28 @@ _spile_known() {
                     return 0
                     ;;
                 --max-line)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__permit)
+            opts="-h --deny --by --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --deny)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -871,6 +933,24 @@ _spile_known() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__send)
+            opts="-h --by --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -990,7 +1070,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__wrap)
-            opts="-h --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --help"
+            opts="-h --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1021,6 +1101,56 @@ _spile_known() {
                     return 0
                     ;;
                 --fail-on-stop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prompt-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --context)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --on-permission)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --permission-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-open)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -28,6 +28,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand heartbeat 'Report that an agent is alive and silent'
             cand merge 'Merge several streams into one, in the order in which their lines arrive'
             cand cancel 'Cancel a turn: by the name of its run, or as a filter when a condition holds'
+            cand send 'Give a message to an agent that runs under `spile wrap --drive`'
+            cand permit 'Answer an agent''s question for permission'
             cand ps 'List the agents that run under `spile wrap`'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
@@ -50,6 +52,13 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --max-line 'Longest line that is parsed; a longer one is carried in pieces'
             cand --max-block 'Longest block of text; a longer one continues in a new block'
             cand --fail-on-stop 'Stop reasons that make a turn failed although the runtime calls it complete'
+            cand --prompt 'First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word'
+            cand --prompt-file 'File with the first prompt; - is stdin'
+            cand --context 'File that belongs to the prompt: its content follows it, or its path stands at {context} in the command'
+            cand --on-permission 'Who answers the agent''s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]'
+            cand --permission-timeout 'Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]'
+            cand --keep-open 'Time for another message after a turn, before the agent''s input is closed'
+            cand --session 'Session of the agent to continue, by the Agent Client Protocol or codex app-server'
             cand --grace 'Time between SIGINT, SIGTERM and SIGKILL'
             cand --timeout 'Fail the turn and end the agent if the run takes longer; for all limits, 0 is none'
             cand --idle-timeout 'The same if stdout and stderr are silent for this time'
@@ -64,6 +73,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --pty 'Run the agent in a terminal; at a terminal, you use it'
             cand --keep-escapes 'Keep escape sequences and carriage returns in plain output, stderr and results of tools'
             cand --strict 'Exit with status 65 if any output of the agent could not be parsed'
+            cand --drive 'Own the agent''s stdin: give it the prompt, take messages, and answer its questions'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -129,6 +139,18 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --max-line 'Longest line that is parsed; a longer one passes unchanged'
             cand --all 'All your runs'
             cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;send'= {
+            cand --by 'Name of the sender, in the stream'
+            cand --force 'Type the message at a terminal although a turn is open, and could answer a dialog'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;permit'= {
+            cand --deny 'Deny it, with a reason for the agent'
+            cand --by 'Name of the person, in the stream'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -253,6 +275,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand heartbeat 'Report that an agent is alive and silent'
             cand merge 'Merge several streams into one, in the order in which their lines arrive'
             cand cancel 'Cancel a turn: by the name of its run, or as a filter when a condition holds'
+            cand send 'Give a message to an agent that runs under `spile wrap --drive`'
+            cand permit 'Answer an agent''s question for permission'
             cand ps 'List the agents that run under `spile wrap`'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
@@ -278,6 +302,10 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;merge'= {
         }
         &'spile;help;cancel'= {
+        }
+        &'spile;help;send'= {
+        }
+        &'spile;help;permit'= {
         }
         &'spile;help;ps'= {
         }

@@ -26,6 +26,14 @@ module completions {
     --keep-escapes            # Keep escape sequences and carriage returns in plain output, stderr and results of tools
     --strict                  # Exit with status 65 if any output of the agent could not be parsed
     --fail-on-stop: string    # Stop reasons that make a turn failed although the runtime calls it complete
+    --drive                   # Own the agent's stdin: give it the prompt, take messages, and answer its questions
+    --prompt: string          # First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word
+    --prompt-file: path       # File with the first prompt; - is stdin
+    --context: path           # File that belongs to the prompt: its content follows it, or its path stands at {context} in the command
+    --on-permission: string   # Who answers the agent's questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]
+    --permission-timeout: string # Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]
+    --keep-open: string       # Time for another message after a turn, before the agent's input is closed
+    --session: string         # Session of the agent to continue, by the Agent Client Protocol or codex app-server
     --grace: string           # Time between SIGINT, SIGTERM and SIGKILL
     --timeout: string         # Fail the turn and end the agent if the run takes longer; for all limits, 0 is none
     --idle-timeout: string    # The same if stdout and stderr are silent for this time
@@ -146,6 +154,24 @@ module completions {
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
     ...streams: path          # Streams whose turn to cancel; see `spile ps`. As a filter: files to read, - is stdin
+  ]
+
+  # Give a message to an agent that runs under `spile wrap --drive`
+  export extern "spile send" [
+    --by: string              # Name of the sender, in the stream
+    --force                   # Type the message at a terminal although a turn is open, and could answer a dialog
+    --help(-h)                # Print help (see more with '--help')
+    stream: string            # Stream of the run, or its label; see `spile ps`
+    text: string              # Message; - reads it from stdin
+  ]
+
+  # Answer an agent's question for permission
+  export extern "spile permit" [
+    --deny: string            # Deny it, with a reason for the agent
+    --by: string              # Name of the person, in the stream
+    --help(-h)                # Print help (see more with '--help')
+    stream: string            # Stream of the run, or its label; see `spile ps`
+    id?: string               # Id of the question [default: the only open one]
   ]
 
   # List the agents that run under `spile wrap`
@@ -342,6 +368,14 @@ module completions {
 
   # Cancel a turn: by the name of its run, or as a filter when a condition holds
   export extern "spile help cancel" [
+  ]
+
+  # Give a message to an agent that runs under `spile wrap --drive`
+  export extern "spile help send" [
+  ]
+
+  # Answer an agent's question for permission
+  export extern "spile help permit" [
   ]
 
   # List the agents that run under `spile wrap`

@@ -40,7 +40,7 @@ pub(super) const SPEC: Spec = Spec {
         context_management cost_usd depth_limit diagnostics duration_api_ms end_time entrypoint \
         ephemeral_1h_input_tokens ephemeral_5m_input_tokens error_status errors estimated_tokens estimated_tokens_delta event failed \
         fast_mode_disabled_reason fast_mode_state first_message_read_ms five_hour foreground \
-        hook_event hook_id hook_name hooks_init_ms inference_geo isUsingOverage iterations \
+        hook_event hook_id isReplay hook_name hooks_init_ms inference_geo isUsingOverage iterations \
         killed max_depth max_retries mcp_connect_ms mcp_prewait_ms mcp_servers memory_paths \
         needs_action node_boot_ms non_execution_kind output_file output_style \
         output_tokens_details overageDisabledReason overageStatus parent parent_tool_use_id \

@@ -29,7 +29,7 @@ pub(super) const SPEC: Spec = Spec {
         receiver_thread_ids sandbox secs sender_thread_id server shape stderr stdout \
         structured_content thread_id tool workdir \
         aggregatedOutput exitCode itemId jsonrpc last method params threadId tokenUsage total \
-        clientId turnId turn willRetry inputTokens outputTokens cachedInputTokens cacheWriteInputTokens \
+        clientId itemsView turnId turn willRetry inputTokens outputTokens cachedInputTokens cacheWriteInputTokens \
         reasoningOutputTokens totalTokens durationMs summaryIndex contentIndex codexErrorInfo",
     detect,
     new: |argv| Box::new(Codex::new(argv)),

@@ -281,7 +281,7 @@ mod tests {
 
     /// The same of one runtime alone: JSON text that is emitted as JSON, a text that is said in two blocks, an error's second
     /// sentence, a value that a sum holds.
-    const LEFT_OUT_OF_ONE: &str = "kimi.arguments_part ag-ui.delta bedrock.bytes bedrock.input bedrock.p claude.errors codex.message \
+    const LEFT_OUT_OF_ONE: &str = "kimi.arguments_part claude.content codex.text ag-ui.delta bedrock.bytes bedrock.input bedrock.p claude.errors codex.message \
         copilot.content gemini.message gemini.output openai-responses.delta openclaw.name \
         openclaw.provider opencode.cost opencode.input opencode.name opencode.reason \
         pi.errorMessage qwen.text vercel.inputTextDelta";

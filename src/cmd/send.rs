@@ -40,7 +40,7 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "Examples:
   spile send run-42 'also update the changelog'
-  git diff | spile send docs -";
+  echo 'the tests fail on the server' | spile send docs -";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let text = match args.text.as_str() {

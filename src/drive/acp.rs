@@ -138,9 +138,9 @@ impl Protocol for Acp {
     }
 
     fn is_ready(&self, in_turn: InTurn) -> bool {
+        let steers = self.steers && self.prompt.is_some();
         // One at a time, so that those that are refused keep their order.
-        let steers = self.steers && self.prompt.is_some() && self.steered.is_empty();
-        self.session.is_some() && (in_turn == InTurn::No || steers)
+        self.session.is_some() && self.steered.is_empty() && (in_turn == InTurn::No || steers)
     }
 
     fn send(&mut self, message: &Message, to: &mut Outbox) -> Given {

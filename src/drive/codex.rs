@@ -145,10 +145,10 @@ impl Protocol for Codex {
     }
 
     fn is_ready(&self, in_turn: InTurn) -> bool {
-        // A turn that has begun has an id as soon as the agent has answered. One message at a time, so that those that are
-        // refused keep their order.
-        let steers = self.turn.is_some() && self.sent.is_empty();
-        self.thread.is_some() && (in_turn == InTurn::No || steers)
+        // One message at a time, so that those that are refused keep their order. A turn that has begun has an id as soon as
+        // the agent has answered.
+        let steers = self.turn.is_some();
+        self.thread.is_some() && self.sent.is_empty() && (in_turn == InTurn::No || steers)
     }
 
     fn send(&mut self, message: &Message, to: &mut Outbox) -> Given {

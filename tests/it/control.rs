@@ -269,13 +269,21 @@ fn a_wrong_request_is_refused_and_the_run_goes_on() {
         (r#"{"spile":1,"ask":"cancel","turn":2}"#, "other_turn"),
         (r#"{"spile":1,"ask":"cancel","then":"x"}"#, "no_redirect"),
         (r#"{"spile":1,"ask":"redirect","prompt":"x"}"#, "not_now"),
-        (r#"{"spile":1,"ask":"redirect"}"#, "not_now"),
+        (r#"{"spile":1,"ask":"send","text":"x"}"#, "no_messages"),
+        (r#"{"spile":1,"ask":"permit","allow":true}"#, "no_question"),
     ] {
         let answer = Talk::to(&socket).ask(request);
         assert_eq!(answer["answer"], "refused", "{request}: {answer}");
         assert_eq!(answer["code"], code, "{request}: {answer}");
     }
-    for garbage in ["{}", "hello", r#"{"spile":2,"ask":"query"}"#, "[1]", "\0"] {
+    for garbage in [
+        "{}",
+        "hello",
+        r#"{"spile":2,"ask":"query"}"#,
+        "[1]",
+        "\0",
+        r#"{"spile":1,"ask":"redirect"}"#,
+    ] {
         let mut talk = Talk::to(&socket);
         let answer = talk.ask(garbage);
         assert_eq!(answer["answer"], "error", "{garbage}: {answer}");

@@ -18,7 +18,8 @@ use rustix::event::PollFlags;
 /// Connected clients; one more replaces the oldest that waits for nothing.
 const MAX_CLIENTS: usize = 16;
 
-const MAX_REQUEST: usize = 256 << 10;
+/// Longest request in bytes: a message of 1 MiB, with its escapes.
+const MAX_REQUEST: usize = 8 << 20;
 
 /// Unread answers before a client is dropped, in bytes; one more answer may be added.
 const MAX_UNSENT: usize = 1 << 20;
@@ -193,7 +194,7 @@ impl Drop for Server {
 impl Client {
     /// Reads once, so that no client keeps the run from its work.
     fn read_requests(&mut self, requests: &mut Vec<(u64, Request)>) {
-        let mut buf = [0; 4096];
+        let mut buf = [0; 64 << 10];
         match self.stream.read(&mut buf) {
             Ok(0) => self.silent = true,
             Ok(n) => self.received.extend(buf.iter().take(n)),
