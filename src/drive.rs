@@ -4,8 +4,10 @@
 mod acp;
 mod claude;
 mod codex;
+mod input;
 mod permission;
 mod protocol;
+mod questions;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -16,9 +18,12 @@ use std::time::Duration;
 use crate::codec::{Lines, MAX_LINE, Piece};
 use crate::time::Time;
 
+pub(crate) use input::{Input, Name};
 pub(crate) use permission::OnPermission;
 pub(crate) use protocol::{Given, InTurn, Permit, Question};
-use protocol::{Message, Outbox, Protocol, Said};
+use protocol::{Message, Outbox, Protocol, Report};
+pub(crate) use questions::Answered;
+use questions::OpenQuestion;
 
 /// Longest message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 1 << 20;
@@ -34,63 +39,6 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Time after a turn in which a message that was written into it begins another.
 const TAKE_WITHIN: Duration = Duration::from_secs(30);
-
-/// How a driven agent is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Input {
-    /// By the protocol of the runtime.
-    Protocol(Name),
-    /// At its terminal.
-    Terminal,
-    /// Not at all but for a prompt on stdin.
-    Prompt,
-}
-
-/// Protocols by the adapters that read the other direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Name {
-    Claude,
-    Acp,
-    Codex,
-}
-
-impl Input {
-    /// Input of an agent, by its adapter and command line; a terminal is said by the caller.
-    pub(crate) fn of(adapter: &str, argv: &[String]) -> Self {
-        let has = |word: &str| argv.iter().skip(1).any(|arg| arg.trim_start_matches('-') == word);
-        let speaks_acp = has("acp") || has("experimental-acp");
-        let program = argv.first().map_or("", String::as_str);
-        let is_acp = adapter == "acp" || speaks_acp || program.ends_with("-acp");
-        match adapter {
-            _ if is_acp => Self::Protocol(Name::Acp),
-            "claude" => Self::Protocol(Name::Claude),
-            "codex" if has("app-server") => Self::Protocol(Name::Codex),
-            _ => Self::Prompt,
-        }
-    }
-
-    /// True if the protocol can continue a session.
-    pub(crate) fn continues_sessions(self) -> bool {
-        matches!(self, Self::Protocol(Name::Acp | Name::Codex))
-    }
-
-    /// Options that the protocol needs and the command line lacks.
-    pub(crate) fn arguments(self, argv: &[String]) -> Vec<String> {
-        let Self::Protocol(Name::Claude) = self else { return Vec::new() };
-        let is = |arg: &String, option: &str| {
-            arg == option
-                || arg.strip_prefix(option).is_some_and(|rest| rest.starts_with('='))
-                || option == "-p" && arg == "--print"
-        };
-        let missing = claude::OPTIONS.iter();
-        let missing = missing.filter(|(option, _)| !argv.iter().any(|arg| is(arg, option)));
-        missing
-            .flat_map(|(option, value)| [Some(*option), *value])
-            .flatten()
-            .map(str::to_owned)
-            .collect()
-    }
-}
 
 /// Configuration of a driver.
 #[derive(Debug, Clone)]
@@ -128,15 +76,6 @@ pub(crate) enum Action {
     Warn(String),
 }
 
-/// Answer to a question, and who gave it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answered {
-    pub id: String,
-    pub tool: String,
-    pub permit: Permit,
-    pub by: String,
-}
-
 /// Reason why a message or an answer was not accepted: a code and words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refused(pub &'static str, pub String);
@@ -154,12 +93,6 @@ struct Sent {
     message: Message,
     /// Turns that had ended before.
     turn: u64,
-}
-
-#[derive(Debug)]
-struct OpenQuestion {
-    question: Question,
-    since: Time,
 }
 
 /// The driver.
@@ -307,58 +240,6 @@ impl Driver {
         Ok(())
     }
 
-    /// Answers an open question: the one with this id, or the only one.
-    pub(crate) fn permit(
-        &mut self,
-        now: Time,
-        id: Option<&str>,
-        permit: Permit,
-        by: &str,
-    ) -> Result<(), Refused> {
-        let is = |open: &OpenQuestion| id.is_none_or(|id| shown_id(&open.question.id) == id);
-        let mut found = self.questions.iter().enumerate().filter(|(_, open)| is(open));
-        let (first, second) = (found.next().map(|(at, _)| at), found.next());
-        match (first, second) {
-            (Some(at), None) => {
-                let open = self.questions.remove(at);
-                self.answer(now, &open.question, permit, by);
-                Ok(())
-            }
-            (Some(_), Some(_)) => Err(Refused(
-                "which_question",
-                "several questions are open: give the id of one (spile ps --json shows them)"
-                    .into(),
-            )),
-            (None, _) => Err(Refused("no_question", "no such question is open".into())),
-        }
-    }
-
-    /// Answers this question, if it is still open.
-    pub(crate) fn permit_question(
-        &mut self,
-        now: Time,
-        question: &Question,
-        permit: Permit,
-        by: &str,
-    ) {
-        if let Some(at) = self.questions.iter().position(|open| open.question == *question) {
-            let open = self.questions.remove(at);
-            self.answer(now, &open.question, permit, by);
-        }
-    }
-
-    pub(crate) fn is_open(&self, question: &Question) -> bool {
-        self.questions.iter().any(|open| open.question == *question)
-    }
-
-    /// Command that answers questions, and its time for one.
-    pub(crate) fn command(&self) -> Option<(&str, Option<Duration>)> {
-        match &self.config.on_permission {
-            OnPermission::Command(command) => Some((command, self.config.permission_timeout)),
-            _ => None,
-        }
-    }
-
     /// Interrupts the turn. Open questions are void then, and the protocols want them answered.
     pub(crate) fn interrupt(&mut self, now: Time) {
         for open in std::mem::take(&mut self.questions) {
@@ -392,12 +273,6 @@ impl Driver {
         matches!(self.config.input, Input::Protocol(_))
             && self.in_turn == InTurn::Yes
             && !self.closed
-    }
-
-    /// Ids, tools and titles of the open questions.
-    pub(crate) fn questions(&self) -> impl Iterator<Item = (String, &str, &str)> {
-        let all = self.questions.iter().map(|open| &open.question);
-        all.map(|q| (shown_id(&q.id), q.tool.as_str(), q.title.as_str()))
     }
 
     /// Number of messages that wait.
@@ -445,10 +320,6 @@ impl Driver {
         self.protocol.is_ready(InTurn::No) && self.queue.is_empty()
     }
 
-    fn waits_for_people(&self) -> bool {
-        self.config.on_permission == OnPermission::Wait
-    }
-
     /// End of the input, if nothing more comes.
     fn end_at(&self) -> Option<Time> {
         let idle =
@@ -472,34 +343,22 @@ impl Driver {
         self.close();
     }
 
-    fn answer(&mut self, now: Time, question: &Question, permit: Permit, by: &str) {
-        let mut to = Outbox::default();
-        self.protocol.answer(question, &permit, &mut to);
-        self.take(now, to);
-        self.actions.push_back(Action::Answered(Answered {
-            id: shown_id(&question.id),
-            tool: question.tool.clone(),
-            permit,
-            by: by.to_owned(),
-        }));
-    }
-
     fn take(&mut self, now: Time, to: Outbox) {
         self.actions.extend(to.texts.into_iter().map(Action::Write));
-        for said in to.said {
-            self.on_said(now, said);
+        for report in to.reports {
+            self.on_report(now, report);
         }
         self.flush(now);
     }
 
-    fn on_said(&mut self, now: Time, said: Said) {
-        match said {
-            Said::Taken(id) => {
+    fn on_report(&mut self, now: Time, report: Report) {
+        match report {
+            Report::Taken(id) => {
                 self.sent.retain(|sent| sent.message.id != id);
                 self.actions.push_back(Action::Taken(id));
                 self.begin_turn(now);
             }
-            Said::NotNow(id) => {
+            Report::NotNow(id) => {
                 let Some(at) = self.sent.iter().position(|sent| sent.message.id == id) else {
                     return;
                 };
@@ -510,52 +369,17 @@ impl Driver {
                 self.refuses = self.in_turn == InTurn::Yes && (again || turn == self.turns);
                 self.actions.push_back(Action::Given(id, Given::Queued));
             }
-            Said::Asked(question) => self.on_question(now, question),
-            Said::Withdrawn(id) => self.questions.retain(|open| open.question.id != id),
-            Said::TurnStarted => self.begin_turn(now),
-            Said::TurnEnded => {
+            Report::Asked(question) => self.on_question(now, question),
+            Report::Withdrawn(id) => self.questions.retain(|open| open.question.id != id),
+            Report::TurnStarted => self.begin_turn(now),
+            Report::TurnEnded => {
                 self.in_turn = InTurn::No;
                 (self.has_begun, self.interrupts, self.refuses) = (false, false, false);
                 self.turns += 1;
                 self.idle_since = Some(now);
                 self.questions.clear();
             }
-            Said::Failed(why) => self.fail(why),
-        }
-    }
-
-    fn on_question(&mut self, now: Time, question: Question) {
-        match &self.config.on_permission {
-            OnPermission::Wait => self.questions.push(OpenQuestion { question, since: now }),
-            OnPermission::Command(_) => {
-                self.actions.push_back(Action::Ask(question.clone()));
-                self.questions.push(OpenQuestion { question, since: now });
-            }
-            OnPermission::Allow(list) => {
-                let permit = match list.has(&question) {
-                    true => Permit::Allow,
-                    false => Permit::Deny(format!(
-                        "{} is not in the list of allowed tools",
-                        question.tool
-                    )),
-                };
-                self.answer(now, &question, permit, "list");
-            }
-            OnPermission::Fail => {
-                let asked = [question.tool.as_str(), question.title.as_str()];
-                let asked = asked.into_iter().filter(|word| !word.is_empty());
-                let asked = asked.collect::<Vec<_>>().join(": ");
-                self.actions.push_back(Action::Fail(
-                    "permission",
-                    format!("the agent asked for permission, and nobody is there to answer (--on-permission): {asked}"),
-                ));
-                self.answer(
-                    now,
-                    &question,
-                    Permit::Deny("nobody is there to allow it".into()),
-                    "policy",
-                );
-            }
+            Report::Failed(why) => self.fail(why),
         }
     }
 
@@ -576,14 +400,9 @@ impl Driver {
                 Input::Prompt => self.close(),
             }
             self.idle_since = Some(now);
-            for said in to.said {
-                self.on_said(now, said);
+            for report in to.reports {
+                self.on_report(now, report);
             }
         }
     }
-}
-
-/// Id of a question as people write it: without the quotes of JSON.
-fn shown_id(id: &str) -> String {
-    serde_json::from_str(id).unwrap_or_else(|_| id.to_owned())
 }

@@ -142,7 +142,7 @@ fn stream(id: &str) -> Result<String, String> {
     is_stream_id(id).then(|| id.to_owned()).ok_or_else(|| wrong.to_owned())
 }
 
-pub(super) fn run(args: Args) -> Result<Exit> {
+pub(super) fn run(mut args: Args) -> Result<Exit> {
     let flags = [
         (args.stream.is_some(), "--stream"),
         (args.label.is_some(), "--label"),
@@ -150,14 +150,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     ];
     let flag = flags.into_iter().find_map(|(given, flag)| given.then_some(flag));
     let guard = guard::Config {
-        stream: args.stream.unwrap_or_else(run::new_stream_id),
-        label: args.label,
+        stream: args.stream.take().unwrap_or_else(run::new_stream_id),
+        label: args.label.take(),
         max_block: args.max_block,
     };
     let max_line = args.max_line.clamp(1, MAX_LINE);
-    let words = |argv: &[OsString]| -> Vec<String> {
-        argv.iter().map(|word| word.to_string_lossy().into_owned()).collect()
-    };
     let config = Config { guard, max_line, strict: args.strict, argv: words(&args.command) };
     let from = adapter::by_name(&args.from);
     if let [word] = args.command.as_slice()
@@ -180,9 +177,17 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         if args.pty {
             return Err(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
         }
-        let tap = tap(config.clone(), from, args.keep_escapes);
+        let mut tap = Tap::new(config.clone(), from);
+        if args.keep_escapes {
+            tap.keep_escapes();
+        }
         return normalise(Fed::new(tap, config, args.fail_on_stop, flag), args.stdin);
     }
+    start(args, config, from)
+}
+
+/// Starts the agent.
+fn start(args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit> {
     let shown = secret::mask(&words(&args.command));
     let at_terminal = run::waiting() == Waiting::Terminal;
     let terminal = if args.pty { Terminal::Yes } else { Terminal::No };
@@ -194,7 +199,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             "the prompt goes to the agent's stdin: leave out --stdin, or write {prompt} in the command",
         ));
     }
-    let mut tap = tap(Config { argv: words(&argv), ..config }, from, args.keep_escapes);
+    let mut tap = Tap::new(Config { argv: words(&argv), ..config }, from);
+    if args.keep_escapes {
+        tap.keep_escapes();
+    }
     tap.guard().fail_on_stop(args.fail_on_stop);
     if args.stdin.is_none() && !reads_prompt && run::waiting() == Waiting::Bytes {
         run::warn(NOT_PASSED_ON);
@@ -215,12 +223,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     run::host(&mut tap, plan)
 }
 
-fn tap(config: Config, from: Option<&'static Spec>, keep_escapes: bool) -> Tap {
-    let mut tap = Tap::new(config, from);
-    if keep_escapes {
-        tap.keep_escapes();
-    }
-    tap
+fn words(argv: &[OsString]) -> Vec<String> {
+    argv.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 /// Command to start, with its input.

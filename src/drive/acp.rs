@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::protocol::{
-    Given, InTurn, Message, Outbox, Permit, Protocol, Question, Rpc, Said, text,
+    Given, InTurn, Message, Outbox, Permit, Protocol, Question, Report, Rpc, text,
 };
 use crate::adapter::tool_kind;
 
@@ -51,7 +51,7 @@ impl Acp {
                 version.map_or_else(|| "another version".into(), |v| format!("version {v}"));
             let why =
                 format!("the agent speaks {other} of the Agent Client Protocol, not version 1");
-            return to.say(Said::Failed(why));
+            return to.report(Report::Failed(why));
         }
         self.steers = result.pointer("/_meta/steering/supported") == Some(&Value::Bool(true));
         let resumes = result.pointer("/agentCapabilities/sessionCapabilities/resume").is_some();
@@ -75,27 +75,27 @@ impl Acp {
             let session = text(result, &["sessionId"]).map(str::to_owned);
             self.session = session.or(self.session.take());
             if self.session.is_none() {
-                to.say(Said::Failed("the agent gave its session no id".into()));
+                to.report(Report::Failed("the agent gave its session no id".into()));
             }
         } else if let Some(message) = self.steered.remove(id) {
             // Injected, or the turn had ended before.
             let waits = text(result, &["outcome"]) == Some("promptRequired");
-            to.say(if waits { Said::NotNow(message) } else { Said::Taken(message) });
+            to.report(if waits { Report::NotNow(message) } else { Report::Taken(message) });
         } else if self.prompt.as_deref() == Some(id) {
             self.prompt = None;
-            to.say(Said::TurnEnded);
+            to.report(Report::TurnEnded);
         }
     }
 
     fn failed(&mut self, id: &Value, message: &str, to: &mut Outbox) {
         let id = id.as_str().unwrap_or_default();
         if id == INITIALIZE || id == SESSION {
-            to.say(Said::Failed(format!("the agent refuses to begin: {message}")));
+            to.report(Report::Failed(format!("the agent refuses to begin: {message}")));
         } else if let Some(message) = self.steered.remove(id) {
-            to.say(Said::NotNow(message));
+            to.report(Report::NotNow(message));
         } else if self.prompt.as_deref() == Some(id) {
             self.prompt = None;
-            to.say(Said::TurnEnded);
+            to.report(Report::TurnEnded);
         }
     }
 }
@@ -123,7 +123,7 @@ impl Protocol for Acp {
                 let call = params.get("toolCall").unwrap_or(&Value::Null);
                 let title = text(call, &["title"]).unwrap_or_default();
                 let tool = text(call, &["name"]).unwrap_or(title);
-                to.say(Said::Asked(Question {
+                to.report(Report::Asked(Question {
                     id: id.to_string(),
                     kind: kind(text(call, &["kind"]).unwrap_or_default(), tool),
                     tool: tool.to_owned(),
@@ -150,7 +150,7 @@ impl Protocol for Acp {
             self.prompt = Some(message.id.clone());
             to.call(Some(&message.id), "session/prompt", params);
             // A cancel behind the request is for its turn.
-            to.say(Said::TurnStarted);
+            to.report(Report::TurnStarted);
             return Given::Written;
         }
         self.requests += 1;

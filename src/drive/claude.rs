@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::protocol::{Given, InTurn, Message, Outbox, Permit, Protocol, Question, Said, text};
+use super::protocol::{Given, InTurn, Message, Outbox, Permit, Protocol, Question, Report, text};
 use crate::adapter::claude::{interrupt, user_message};
 use crate::adapter::{OWN, tool_kind};
 
@@ -34,16 +34,18 @@ impl Protocol for Claude {
         }
         let Ok(value) = serde_json::from_slice::<Value>(line) else { return };
         match text(&value, &["type"]).unwrap_or_default() {
-            "system" if text(&value, &["subtype"]) == Some("init") => to.say(Said::TurnStarted),
+            "system" if text(&value, &["subtype"]) == Some("init") => {
+                to.report(Report::TurnStarted)
+            }
             "user" if value.get("isReplay") == Some(&Value::Bool(true)) => {
                 let id = text(&value, &["uuid"]).filter(|id| id.starts_with(OWN));
-                id.into_iter().for_each(|id| to.say(Said::Taken(id.to_owned())));
+                id.into_iter().for_each(|id| to.report(Report::Taken(id.to_owned())));
             }
-            "result" => to.say(Said::TurnEnded),
+            "result" => to.report(Report::TurnEnded),
             "control_request" => self.asked(&value, to),
             "control_cancel_request" => {
                 let id = value.get("request_id").map(Value::to_string);
-                id.into_iter().for_each(|id| to.say(Said::Withdrawn(id)));
+                id.into_iter().for_each(|id| to.report(Report::Withdrawn(id)));
             }
             _ => {}
         }
@@ -95,7 +97,7 @@ impl Claude {
             return respond(&id.to_string(), json!({"subtype": "error", "error": error}), to);
         }
         let tool = text(request, &["tool_name"]).unwrap_or_default().to_owned();
-        to.say(Said::Asked(Question {
+        to.report(Report::Asked(Question {
             id: id.to_string(),
             kind: tool_kind(&tool),
             title: text(request, &["description"]).unwrap_or_default().to_owned(),

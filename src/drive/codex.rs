@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::protocol::{
-    Given, InTurn, Message, Outbox, Permit, Protocol, Question, Rpc, Said, text,
+    Given, InTurn, Message, Outbox, Permit, Protocol, Question, Report, Rpc, text,
 };
 
 const INITIALIZE: &str = "spile-initialize";
@@ -52,22 +52,22 @@ impl Codex {
         } else if id == THREAD {
             self.thread = text(result, &["thread", "id"]).map(str::to_owned);
             if self.thread.is_none() {
-                to.say(Said::Failed("the agent gave its thread no id".into()));
+                to.report(Report::Failed("the agent gave its thread no id".into()));
             }
         } else if let Some(message) = self.sent.remove(id) {
             if let Some(turn) = text(result, &["turn", "id"]) {
                 self.turn = Some(turn.to_owned());
             }
-            to.say(Said::Taken(message));
+            to.report(Report::Taken(message));
         }
     }
 
     fn failed(&mut self, id: &Value, why: &str, to: &mut Outbox) {
         let id = id.as_str().unwrap_or_default();
         if id == INITIALIZE || id == THREAD {
-            to.say(Said::Failed(format!("the agent refuses to begin: {why}")));
+            to.report(Report::Failed(format!("the agent refuses to begin: {why}")));
         } else if let Some(message) = self.sent.remove(id) {
-            to.say(Said::NotNow(message));
+            to.report(Report::NotNow(message));
         }
     }
 
@@ -90,7 +90,7 @@ impl Codex {
         };
         let mut request = params;
         request["method"] = method.into();
-        to.say(Said::Asked(Question {
+        to.report(Report::Asked(Question {
             id: id.to_string(),
             tool: tool.into(),
             kind,
@@ -125,15 +125,15 @@ impl Protocol for Codex {
                 match method.as_str() {
                     "turn/started" => {
                         self.turn = text(&params, &["turn", "id"]).map(str::to_owned);
-                        to.say(Said::TurnStarted);
+                        to.report(Report::TurnStarted);
                     }
                     "turn/completed" => {
                         self.turn = None;
-                        to.say(Said::TurnEnded);
+                        to.report(Report::TurnEnded);
                     }
                     "serverRequest/resolved" => {
                         let id = params.get("requestId").map(Value::to_string);
-                        id.into_iter().for_each(|id| to.say(Said::Withdrawn(id)));
+                        id.into_iter().for_each(|id| to.report(Report::Withdrawn(id)));
                     }
                     _ => {}
                 }

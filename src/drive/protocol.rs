@@ -35,9 +35,9 @@ pub(crate) enum Permit {
     Cancelled,
 }
 
-/// One thing that a line of the agent's output says.
+/// Report of a line of the agent's output about its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum Report {
     /// The agent has read the message with this id.
     Taken(String),
     /// The message with this id was not accepted; it may be sent again when the turn is over.
@@ -51,11 +51,11 @@ pub(crate) enum Said {
     Failed(String),
 }
 
-/// Bytes to write to the agent, and what was said.
+/// Bytes to write to the agent, and reports of its output.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     pub texts: Vec<String>,
-    pub said: Vec<Said>,
+    pub reports: Vec<Report>,
 }
 
 impl Outbox {
@@ -63,8 +63,8 @@ impl Outbox {
         self.texts.push(format!("{message}\n"));
     }
 
-    pub(super) fn say(&mut self, said: Said) {
-        self.said.push(said);
+    pub(super) fn report(&mut self, report: Report) {
+        self.reports.push(report);
     }
 
     /// A request of JSON-RPC; a notification without an id.

@@ -32,7 +32,7 @@ use crate::guard::Ended;
 use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
-use ask::Asked;
+use ask::QuestionQueue;
 use backlog::{Command, Source};
 use console::Console;
 pub use driven::Drive;
@@ -128,7 +128,7 @@ struct Host<'a> {
     feed: Option<Feed>,
     driver: Option<Driver>,
     sends: Sends,
-    asked: Asked,
+    questions: QuestionQueue,
     console: Option<Console>,
     /// True if the agent reads our stdin itself.
     inherits_stdin: bool,
@@ -178,7 +178,7 @@ impl<'a> Host<'a> {
             feed: feed.context("cannot feed the agent's stdin")?,
             driver: plan.drive.as_ref().map(|drive| Driver::new(now, drive.config.clone())),
             sends: Sends::default(),
-            asked: Asked::default(),
+            questions: QuestionQueue::default(),
             inherits_stdin: plan.stdin == Stdin::Inherit && console.is_none(),
             names_prompts: feed::names_prompts(&plan.shown),
             console,
@@ -220,7 +220,7 @@ impl<'a> Host<'a> {
                     Whose::Feed => self.feed(&mut buf),
                     Whose::Control => self.serve(),
                     Whose::Keys => self.read_keys(&mut buf),
-                    Whose::Asked | Whose::Console => {}
+                    Whose::Question | Whose::Console => {}
                 }
             }
             self.on_console();

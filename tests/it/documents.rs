@@ -43,12 +43,17 @@ fn lines(text: &str) -> Vec<String> {
 }
 
 /// Agents and the network are played by stand-ins; nothing else of a line is changed.
-const STAND_INS: &str = r#"
+const STAND_INS: &str = concat!(
+    "export AGENTS=",
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/it/drive_agents.py\n",
+    r#"
 cd "$(mktemp -d)"
 mkdir bin home
 HOME=$PWD/home
 cat >bin/claude <<'E'
 #!/bin/sh
+case "$*" in *--input-format*) exec python3 "$AGENTS" claude ;; esac
 exec spile demo --agent --speed 0
 E
 cat >bin/codex <<'E'
@@ -61,7 +66,8 @@ chmod +x bin/*
 PATH=$PWD/bin:$PATH
 WEBHOOK=http://channel.invalid/
 printf 'test:\n\t@echo all tests pass\n' >Makefile
-"#;
+"#
+);
 
 /// Whether the tools that the documents use are there.
 fn tools() -> bool {

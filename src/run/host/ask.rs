@@ -21,7 +21,7 @@ const MAX_ANSWER: usize = 64 << 10;
 
 /// Questions for the command, the first of which it is answering.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct QuestionQueue {
     waiting: VecDeque<Question>,
     running: Option<Running>,
 }
@@ -123,7 +123,7 @@ fn parse(text: &str) -> Permit {
     }
 }
 
-impl Asked {
+impl QuestionQueue {
     pub(super) fn fds(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
         self.running.iter().flat_map(|running| {
             let stdin = running.stdin.as_ref().map(|fd| (fd.as_fd(), PollFlags::OUT));
@@ -138,11 +138,11 @@ impl Asked {
 
 impl Host<'_> {
     pub(super) fn ask_command(&mut self, question: Question) {
-        self.asked.waiting.push_back(question);
+        self.questions.waiting.push_back(question);
     }
 
     /// Starts the command for the next question, and takes the answer to the last.
-    pub(super) fn on_asked(&mut self) {
+    pub(super) fn answer_questions(&mut self) {
         let now = self.clock.now();
         let Some((command, limit)) = self.driver.as_ref().and_then(|driver| driver.command())
         else {
@@ -150,7 +150,7 @@ impl Host<'_> {
         };
         let command = command.to_owned();
         loop {
-            let Asked { waiting, running } = &mut self.asked;
+            let QuestionQueue { waiting, running } = &mut self.questions;
             let driver = self.driver.as_ref();
             let is_open =
                 |question: &Question| driver.is_some_and(|driver| driver.is_open(question));
@@ -178,7 +178,7 @@ impl Host<'_> {
                     }
                 }
             };
-            self.asked.running = None;
+            self.questions.running = None;
             let (question, permit) = answered;
             if let Some(driver) = &mut self.driver {
                 driver.permit_question(now, &question, permit, "command");

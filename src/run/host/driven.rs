@@ -129,7 +129,7 @@ impl Host<'_> {
     pub(super) fn driver_deadline(&self) -> Option<Time> {
         let sends = self.sends.0.iter().map(|send| send.until);
         let driver = self.driver.as_ref().and_then(Driver::deadline);
-        driver.into_iter().chain(sends).chain(self.asked.deadline()).min()
+        driver.into_iter().chain(sends).chain(self.questions.deadline()).min()
     }
 
     /// Shows the driver bytes of the agent's stdout; also those that a slow reader has not seen.
@@ -145,7 +145,7 @@ impl Host<'_> {
             driver.on_turn(if open { InTurn::Yes } else { InTurn::No });
             driver.on_tick(now);
             self.drive();
-            self.on_asked();
+            self.answer_questions();
         }
         let late = self.sends.0.extract_if(.., |send| send.until <= now);
         let late: Vec<u64> = late.map(|send| send.client).collect();

@@ -25,7 +25,7 @@ pub(super) enum Whose {
     Control,
     Keys,
     /// Command for permission, read after every wait.
-    Asked,
+    Question,
     /// Flushed after every wait.
     Console,
 }
@@ -71,7 +71,7 @@ pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> 
         let all = control.fds().into_iter();
         fds.extend(all.map(|(fd, events)| (fd, events, Whose::Control)));
     }
-    fds.extend(host.asked.fds().map(|(fd, events)| (fd, events, Whose::Asked)));
+    fds.extend(host.questions.fds().map(|(fd, events)| (fd, events, Whose::Question)));
     fds.extend(host.console.iter().flat_map(Console::fds).map(|(fd, events)| {
         let whose = if events == PollFlags::IN { Whose::Keys } else { Whose::Console };
         (fd, events, whose)
