@@ -64,10 +64,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--spool-mem', '--spool-mem', [CompletionResultType]::ParameterName, 'Output that is queued in memory for a slow reader')
             [CompletionResult]::new('--spool-max', '--spool-max', [CompletionResultType]::ParameterName, 'Output that is queued in a temporary file after that; then the agent is blocked')
             [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Record the agent''s raw output with times, as NDJSON that only you can read')
-            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Do not start if another run with this key exists, and exit with status 79')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Do not start if another run with this key exists or waits, and exit with status 79')
+            [CompletionResult]::new('--queue-timeout', '--queue-timeout', [CompletionResultType]::ParameterName, 'Longest wait of --queue, then exit with status 79; 0 is no limit')
             [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'Run the agent in a terminal; at a terminal, you use it')
             [CompletionResult]::new('--keep-escapes', '--keep-escapes', [CompletionResultType]::ParameterName, 'Keep escape sequences and carriage returns in plain output, stderr and results of tools')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any output of the agent could not be parsed')
+            [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'With --once: wait until the run with the key has ended, behind those that wait already')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

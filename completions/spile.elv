@@ -60,10 +60,12 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --spool-mem 'Output that is queued in memory for a slow reader'
             cand --spool-max 'Output that is queued in a temporary file after that; then the agent is blocked'
             cand --record 'Record the agent''s raw output with times, as NDJSON that only you can read'
-            cand --once 'Do not start if another run with this key exists, and exit with status 79'
+            cand --once 'Do not start if another run with this key exists or waits, and exit with status 79'
+            cand --queue-timeout 'Longest wait of --queue, then exit with status 79; 0 is no limit'
             cand --pty 'Run the agent in a terminal; at a terminal, you use it'
             cand --keep-escapes 'Keep escape sequences and carriage returns in plain output, stderr and results of tools'
             cand --strict 'Exit with status 65 if any output of the agent could not be parsed'
+            cand --queue 'With --once: wait until the run with the key has ended, behind those that wait already'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

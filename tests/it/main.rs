@@ -38,6 +38,7 @@ mod paste;
 mod person;
 mod proxies;
 mod pty;
+mod queue;
 mod recordings;
 mod replay;
 mod replay_http;
