@@ -110,8 +110,8 @@ fn changed_files_are_those_of_the_calls(lines: &[u8]) -> Result<(), TestCaseErro
         }
         let mut got: Vec<&Value> = end["files"].as_array().into_iter().flatten().collect();
         let first = got.len();
-        got.sort_by_key(|path| path.to_string());
-        want.sort_by_key(|path| path.to_string());
+        got.sort_by_key(ToString::to_string);
+        want.sort_by_key(ToString::to_string);
         want.dedup();
         prop_assert_eq!(&got, &want);
         prop_assert_eq!(first, got.len());
