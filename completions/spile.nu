@@ -44,7 +44,9 @@ module completions {
     --spool-mem: string       # Output that is queued in memory for a slow reader
     --spool-max: string       # Output that is queued in a temporary file after that; then the agent is blocked
     --record: path            # Record the agent's raw output with times, as NDJSON that only you can read
-    --once: string            # Do not start if another run with this key exists, and exit with status 79
+    --once: string            # Do not start if another run with this key exists or waits, and exit with status 79
+    --queue                   # With --once: wait until the run with the key has ended, behind those that wait already
+    --queue-timeout: string   # Longest wait of --queue, then exit with status 79; 0 is no limit
     --help(-h)                # Print help (see more with '--help')
     ...command: string        # Agent to start, with its arguments; a -- before it is always allowed
   ]

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::time::Time;
 
 pub use body::{
-    BlockFinal, ChildExit, Failure, Status, TextDelta, Tool, ToolFinished, ToolStarted,
-    TurnCancelled, TurnCompleted, TurnFailed, TurnStarted, Usage, UsageAndCost,
+    BlockFinal, ChangedFiles, ChildExit, Failure, Status, TextDelta, Tool, ToolFinished,
+    ToolStarted, TurnCancelled, TurnCompleted, TurnFailed, TurnStarted, Usage, UsageAndCost,
 };
 
 pub use id::{event_id, part_id, part_ids, tool_id};

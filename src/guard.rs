@@ -5,6 +5,7 @@ mod block;
 mod calls;
 mod clean;
 mod ending;
+mod files;
 mod streams;
 mod terms;
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(crate) use guardian::{WORD as GUARDIAN, guardian};
 pub(crate) use host::{Drive, Plan, host};
 pub(crate) use input::{Waiting, waiting};
 pub(crate) use inputs::Inputs;
-pub(crate) use once::lock;
+pub(crate) use once::{KeyLock, lock, queue};
 pub(crate) use output::{ensure_stdout, open_descriptor, print, warn, warn_user};
 pub(crate) use program::own as own_program;
 pub(crate) use record::Record;

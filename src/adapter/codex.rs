@@ -305,8 +305,9 @@ fn finish_item((id, kind): (&str, &str), item: &Fields<'_>, emit: &mut Emit<'_>)
     let done = if failed { "error" } else { "ok" };
     let outcome = outcome(item.text("status").as_deref(), done);
     let (name, kind) = named(kind, item);
-    let (name, (duration_ms, parent)) = (&*name, (None, None));
-    emit.finish_call(&ToolEnd { id, name, kind, outcome, output, exit_code, duration_ms, parent });
+    let name = &*name;
+    let end = ToolEnd { id, name, kind, outcome, output, exit_code, ..ToolEnd::default() };
+    emit.finish_call(&end);
 }
 
 /// A string, or the last of a list of strings, as a title.

@@ -181,6 +181,7 @@ impl<'a> Emit<'a> {
             name: done.name,
             kind: tool_kind(done.name),
             outcome: done.outcome,
+            paths: done.paths,
             output: output.map(|o| codec::to_json(o).into()),
             exit_code: done.exit_code,
             duration_ms: done.duration_ms,

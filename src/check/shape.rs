@@ -119,8 +119,10 @@ const USAGE: &[&str] = &[
     "reasoning_tokens",
     "total_tokens",
 ];
-/// Usage and cost, on every terminal event.
-const USAGE_AND_COST: &[Row] = &[
+/// Fields of every terminal event.
+const TERMINAL: &[Row] = &[
+    (Texts, Optional, &["files"]),
+    (Count, Optional, &["files_more"]),
     (Object(&[(Count, Optional, USAGE)]), Optional, &["usage", "usage_total"]),
     (Number, Optional, &["cost_usd"]),
     (Count, Optional, &["duration_ms"]),
@@ -158,7 +160,7 @@ pub(super) fn check_body(seen: &Seen<'_, '_>) {
     };
     check_object(table, seen.fields, "", seen);
     if seen.kind.is_terminal() {
-        check_object(USAGE_AND_COST, seen.fields, "", seen);
+        check_object(TERMINAL, seen.fields, "", seen);
     }
 }
 

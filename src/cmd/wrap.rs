@@ -3,6 +3,7 @@
 mod drive;
 
 use std::ffi::{OsStr, OsString};
+use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
 use crate::guard;
 use crate::lifecycle::{DRAIN_MOST, Limits};
-use crate::run::{self, Drive, Inputs, Plan, Record, SpoolLimits, Stdin, Waiting};
+use crate::run::{self, Drive, Inputs, KeyLock, Plan, Record, SpoolLimits, Stdin, Waiting};
 use crate::secret;
 use crate::tap::{Config, Fed, Tap};
 use drive::{DriveArgs, Prepared, Terminal};
@@ -115,9 +116,15 @@ struct Supervise {
     /// Record the agent's raw output with times, as NDJSON that only you can read
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Do not start if another run with this key exists, and exit with status 79
+    /// Do not start if another run with this key exists or waits, and exit with status 79
     #[arg(long, value_name = "KEY")]
     once: Option<String>,
+    /// With --once: wait until the run with the key has ended, behind those that wait already
+    #[arg(long, requires = "once")]
+    queue: bool,
+    /// Longest wait of --queue, then exit with status 79; 0 is no limit
+    #[arg(long, value_name = "TIME", requires = "queue", value_parser = common::duration)]
+    queue_timeout: Option<Duration>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -219,8 +226,11 @@ fn start(args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit
         given => given.unwrap_or(Stdin::Null),
     };
     let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-    let plan = args.supervise.plan(Agent { argv, shown, stdin, pty, drive })?;
-    run::host(&mut tap, plan)
+    let lock = match args.supervise.lock(&mut tap)? {
+        ControlFlow::Continue(lock) => lock,
+        ControlFlow::Break(exit) => return Ok(exit),
+    };
+    run::host(&mut tap, args.supervise.plan(Agent { argv, shown, stdin, pty, drive }, lock)?)
 }
 
 fn words(argv: &[OsString]) -> Vec<String> {
@@ -285,10 +295,18 @@ impl Supervise {
         all.into_iter().find_map(|(given, flag)| given.then_some(flag))
     }
 
-    /// Plan of the run. Takes the lock and begins the recording.
-    fn plan(self, agent: Agent) -> Result<Plan> {
+    /// Takes the lock of --once, or waits for it; breaks if the wait ends without it.
+    fn lock(&self, tap: &mut Tap) -> Result<ControlFlow<Exit, Option<KeyLock>>> {
+        let Some(key) = &self.once else { return Ok(ControlFlow::Continue(None)) };
+        Ok(match self.queue {
+            true => run::queue(tap, key, common::limit(self.queue_timeout))?.map_continue(Some),
+            false => ControlFlow::Continue(Some(run::lock(key)?)),
+        })
+    }
+
+    /// Plan of the run. Begins the recording.
+    fn plan(self, agent: Agent, lock: Option<KeyLock>) -> Result<Plan> {
         let Agent { argv, shown, stdin, pty, drive } = agent;
-        let lock = self.once.as_deref().map(run::lock).transpose()?;
         let record = self
             .record
             .map(|path| {

@@ -219,6 +219,18 @@ pub struct UsageAndCost {
     pub duration_ms: Option<u64>,
 }
 
+/// Files that a turn's calls of kind `edit`, `delete` and `move` changed, on every terminal event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ChangedFiles<'a> {
+    /// Paths as the runtime reports them, each once, in order of first appearance.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Cow<'a, str>>,
+    /// Number of further files; at most 1,000 paths of 64 KiB in total are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_more: Option<u64>,
+}
+
 impl From<Option<Usage>> for UsageAndCost {
     fn from(usage: Option<Usage>) -> Self {
         Self { usage, ..Self::default() }

@@ -160,9 +160,7 @@ impl Guard {
         let terminal = overruled(terminal, pending_end.as_ref());
         let (blocks, turn, mut emitter) = self.parts();
         blocks.close_all(origin, &mut emitter);
-        if let Some(turn) = turn {
-            turn.tools.close_all(&mut emitter);
-        }
+        let files = turn.map(|turn| turn.tools.close_all(&mut emitter)).unwrap_or_default();
         let mut tail = String::new();
         let (type_, exit) = match &terminal {
             Terminal::Completed { .. } => (Type::TurnCompleted, Exit::Success),
@@ -177,6 +175,7 @@ impl Guard {
         self.emit((type_, None, origin), |body| {
             terminal.write(body);
             body.text_if("stderr_tail", Some(&*tail).filter(|tail| !tail.is_empty()));
+            body.fields_of(&files);
             body.fields_of(&spent);
         });
         self.note_end(start);

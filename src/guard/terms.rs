@@ -74,6 +74,8 @@ pub struct ToolEnd<'a, Output = Option<Cow<'a, str>>> {
     pub kind: &'a str,
     /// `ok` `error` `denied` `cancelled` `unknown`.
     pub outcome: &'a str,
+    /// The files that it names, if they were not known when it started.
+    pub paths: &'a [String],
     /// Its result, as JSON text; adapters may have it as a value.
     pub output: Output,
     /// Its exit status.

@@ -126,6 +126,45 @@ fn a_tool_closes_the_blocks_of_its_parent_alone() {
 }
 
 #[test]
+fn a_turn_has_the_files_that_its_calls_may_have_changed() {
+    let mut g = guard(MAX_BLOCK);
+    let start = |g: &mut Guard, id: &str, kind: &str, paths: &[&str]| {
+        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        let parent = (id == "sub").then_some("t");
+        g.at(at(0)).start_tool(&ToolStart {
+            id,
+            kind,
+            paths: &paths,
+            parent,
+            ..ToolStart::default()
+        });
+    };
+    for (id, kind, paths, outcome) in [
+        ("a", "edit", &["x", "y"][..], "ok"),
+        ("b", "delete", &["failed"], "error"),
+        ("c", "move", &["y", "z"], "ok"),
+        ("d", "edit", &["denied"], "denied"),
+        ("e", "read", &["read"], "ok"),
+        ("sub", "edit", &["deep"], "unknown"),
+    ] {
+        start(&mut g, id, kind, paths);
+        g.at(at(0)).finish_tool(&ToolEnd { id, outcome, ..ToolEnd::default() });
+    }
+    start(&mut g, "late", "edit", &[]);
+    let paths = ["late".to_owned()];
+    let end = ToolEnd { id: "late", outcome: "ok", paths: &paths, ..ToolEnd::default() };
+    g.at(at(0)).finish_tool(&end);
+    start(&mut g, "open", "edit", &["open", "x"]);
+    g.at(at(0)).complete("end_turn", None, &UsageAndCost::default());
+    start(&mut g, "next", "read", &["x"]);
+    g.at(at(0)).complete("end_turn", None, &UsageAndCost::default());
+    let ends: Vec<Value> =
+        events(&mut g).into_iter().filter(|e| e["type"] == "turn_completed").collect();
+    assert_eq!(ends[0]["files"], serde_json::json!(["x", "y", "z", "deep", "late", "open"]));
+    assert_eq!(ends[1]["files"], Value::Null);
+}
+
+#[test]
 fn ids_are_made_unique_and_starts_without_names_are_possible() {
     let mut g = guard(MAX_BLOCK);
     for _ in 0..2 {

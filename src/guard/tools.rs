@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::clean::clean_json;
+use super::files::{Files, Named, changed_paths};
 use super::terms::{ToolEnd, ToolStart};
 use super::{Emitter, Origin};
-use crate::event::{Tool, Type};
+use crate::event::{ChangedFiles, Tool, Type};
 use crate::time::Time;
 
 /// Limit of open tools; past that the oldest is closed as unknown.
@@ -20,6 +21,7 @@ pub(super) struct Tools {
     open: Vec<Open>,
     ids: HashSet<String>,
     count: u64,
+    files: Files,
 }
 
 #[derive(Debug)]
@@ -32,6 +34,7 @@ struct Open {
     kind: String,
     title: Option<String>,
     parent: Option<String>,
+    files: Named,
 }
 
 impl Open {
@@ -65,7 +68,8 @@ impl Tools {
 
     pub(super) fn start(&mut self, now: Time, tool: &ToolStart<'_>, to: &mut Emitter<'_>) {
         if self.open.len() >= MAX_OPEN {
-            self.open.remove(0).finish("unknown", None, to);
+            let oldest = self.open.remove(0);
+            self.close(&oldest, to);
         }
         let id = self.unique(tool.id);
         let kind = if tool.kind.is_empty() { "other" } else { tool.kind };
@@ -91,6 +95,7 @@ impl Tools {
             kind: kind.to_owned(),
             title: tool.title.map(|title| Tool::short_title(title).to_owned()),
             parent: tool.parent.map(str::to_owned),
+            files: self.files.start(changed_paths(&ToolStart { kind, ..*tool })),
         });
     }
 
@@ -111,14 +116,25 @@ impl Tools {
             self.start(now, &start, to);
             self.open.len() - 1
         });
-        self.open.remove(at).finish(end.outcome, Some(end), to);
+        let mut tool = self.open.remove(at);
+        let known = ToolStart { kind: &tool.kind, paths: end.paths, ..ToolStart::default() };
+        self.files.add(&mut tool.files, changed_paths(&known));
+        self.files.finish(&tool.files, end.outcome);
+        tool.finish(end.outcome, Some(end), to);
     }
 
-    /// Closes what is still open when the turn ends.
-    pub(super) fn close_all(&mut self, to: &mut Emitter<'_>) {
-        for tool in self.open.drain(..) {
-            tool.finish("unknown", None, to);
+    /// Closes what is still open when the turn ends, and returns the files that the turn changed.
+    pub(super) fn close_all(&mut self, to: &mut Emitter<'_>) -> ChangedFiles<'static> {
+        for tool in std::mem::take(&mut self.open) {
+            self.close(&tool, to);
         }
+        self.files.take()
+    }
+
+    /// Closes a tool that was open as unknown.
+    fn close(&mut self, tool: &Open, to: &mut Emitter<'_>) {
+        self.files.finish(&tool.files, "unknown");
+        tool.finish("unknown", None, to);
     }
 
     fn unique(&mut self, id: &str) -> String {

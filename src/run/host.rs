@@ -10,7 +10,6 @@ mod wait;
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use super::child::{self, Agent, Guarded, Stdin};
 use super::clock::Clock;
 use super::guardian::Message;
 use super::input::{self, Read};
+use super::once::KeyLock;
 use super::output::{Output, StdoutEnd, print, warn};
 use super::record::Record;
 use super::signal::{Death, ENDS, OnRepeat, Signals};
@@ -67,12 +67,12 @@ pub struct Plan {
     /// Driver of the agent's stdin, if it has one.
     pub drive: Option<Drive>,
     /// Lock held until no process of the agent is left; see [`super::lock`].
-    pub lock: Option<File>,
+    pub lock: Option<KeyLock>,
 }
 
 /// Runs an agent to its end; its output goes through `tap` to stdout. No process of it is left.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
-    match start(&plan) {
+    match start(&mut plan) {
         Ok((agent, console, signals)) => {
             let shown = plan.shown.clone();
             let mut plan_prompt = plan.drive.as_mut().and_then(|drive| drive.prompt.take());
@@ -86,18 +86,24 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     }
 }
 
-fn start(plan: &Plan) -> Result<(Agent, Option<Console>, Signals), Refusal> {
+fn start(plan: &mut Plan) -> Result<(Agent, Option<Console>, Signals), Refusal> {
     let program = plan.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
     let ours = |what| move |e| child::lacking(program, what, &e);
     let console = plan.pty.then(|| Console::open(plan.stdin)).transpose();
     let (pty, console) = console.map_err(ours("there is no terminal for it"))?.unzip();
-    let mut caught = [&ENDS[..], &[SIGCHLD, SIGCONT, SIGTSTP]].concat();
-    caught.extend(console.as_ref().map(|_| SIGWINCH));
-    let signals = Signals::catch(&caught, OnRepeat::Report);
+    let queued = plan.lock.as_mut().and_then(|lock| lock.signals.take());
+    let signals = catch(queued, console.is_some().then_some(SIGWINCH));
     let signals = signals.map_err(ours("spile cannot catch signals"))?;
-    let lock = plan.lock.as_ref().map(AsFd::as_fd);
+    let lock = plan.lock.as_ref().map(KeyLock::fd);
     let agent = child::spawn(&plan.argv, plan.stdin, pty, lock)?;
     Ok((agent, console, signals))
+}
+
+/// Catches the signals of a run, `more` among them; those that are `queued` stay.
+fn catch(queued: Option<Signals>, more: Option<i32>) -> std::io::Result<Signals> {
+    let signals = queued.map_or_else(|| Signals::catch(&ENDS, OnRepeat::Report), Ok)?;
+    let more: Vec<i32> = [SIGCHLD, SIGCONT, SIGTSTP].into_iter().chain(more).collect();
+    signals.add(&more).map(|()| signals)
 }
 
 fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &Refusal) -> Exit {

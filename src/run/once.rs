@@ -1,42 +1,96 @@
-//! Mutual exclusion of runs by key: a file lock that the kernel releases with the last process that holds it.
+//! Mutual exclusion of runs by key: a file lock that the kernel releases with the last process that holds it. Runs that
+//! wait for it have tickets.
+
+mod claim;
+mod queue;
+mod ticket;
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::Errno;
 
+use super::signal::Signals;
 use crate::exit::{Exit, Refusal};
+
+pub use queue::queue;
 
 /// Longest name of a lock file, in bytes; a longer key is refused.
 const MAX_NAME: usize = 200;
 
-/// Locks `key` for as long as the file is open, here or in a process that inherits it; [`Exit::Taken`] if another run has it.
-pub fn lock(key: &str) -> Result<File> {
-    let path = runtime_folder()?.join(name(key)?);
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)
-        .map(File::from)
-        .with_context(|| format!("cannot open {}", path.display()))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut pid = String::new();
-            let _ = (&file).take(20).read_to_string(&mut pid);
-            let pid = pid.trim();
-            let why = format!(
-                "another run with --once {key} is still there (process {pid}): let it end, or stop it"
-            );
-            return Err(Refusal { exit: Exit::Taken, why }.into());
-        }
-        Err(e) => return Err(e).with_context(|| format!("cannot lock {}", path.display())),
+/// Lock of a key. It holds as long as its file is open, here or in a process that inherits it.
+#[derive(Debug)]
+pub struct KeyLock {
+    file: File,
+    /// Signals caught since the wait for the lock began: one that comes between the wait and the agent's start is not lost.
+    pub(super) signals: Option<Signals>,
+}
+
+impl KeyLock {
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
-    // Names this process in the message above.
+}
+
+/// Locks `key`; [`Exit::Taken`] if another run has it or waits for it.
+pub fn lock(key: &str) -> Result<KeyLock> {
+    let taken = |why| Err(Refusal { exit: Exit::Taken, why }.into());
+    let path = runtime_folder()?.join(name(key)?);
+    if let Some(pid) = ticket::first(&ticket::folder(&path))? {
+        return taken(format!(
+            "another run with --once {key} waits for its turn (process {pid}): wait behind it with --queue, or stop it"
+        ));
+    }
+    let file = open_lock(&path)?;
+    if !try_lock(&file, &path)? {
+        return taken(format!(
+            "another run with --once {key} is still there (process {}): let it end, stop it, or wait for it with --queue",
+            holder(&file)
+        ));
+    }
+    Ok(locked(file, None))
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
+        .map(File::from)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// Locks a file without waiting; false if another process has locked it.
+fn try_lock(file: &File, path: &Path) -> Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(e) => Err(e).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// Process id that the holder of a lock has written into its file.
+fn holder(file: &File) -> String {
+    let mut pid = [0; 20];
+    let len = rustix::io::pread(file, &mut pid[..], 0).unwrap_or_default();
+    String::from_utf8_lossy(&pid[..len]).trim().to_owned()
+}
+
+/// Lock of a key on its file, which then names this process for the messages of others.
+fn locked(file: File, signals: Option<Signals>) -> KeyLock {
     let _ = file.set_len(0);
     let _ = (&file).write_all(format!("{}\n", std::process::id()).as_bytes());
-    Ok(file)
+    KeyLock { file, signals }
+}
+
+/// True if `path` leads to this very file.
+fn leads_to(path: &Path, file: &File) -> bool {
+    let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+    let there = std::fs::symlink_metadata(path).map(id).ok();
+    there.is_some() && there == file.metadata().map(id).ok()
 }
 
 /// File name of a key; characters with a meaning in a path become `%XX`.

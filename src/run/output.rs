@@ -183,6 +183,13 @@ impl Output {
         self.flush_some()
     }
 
+    /// Takes what was not written.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let rest = self.pending.split_off(self.written);
+        (self.pending, self.written) = (Vec::new(), 0);
+        rest
+    }
+
     pub(super) fn push(&mut self, bytes: &mut Vec<u8>) {
         if self.pending.is_empty() {
             std::mem::swap(&mut self.pending, bytes);

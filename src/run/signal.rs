@@ -25,6 +25,7 @@ pub(super) const ENDS: [i32; 11] = [
 /// Grace of a filter's upstream when both receive a SIGTERM: wrap's default grace and a second.
 const UPSTREAM_GRACE: Duration = Duration::from_secs(6);
 
+#[derive(Debug)]
 pub(super) struct Signals {
     delivery: SignalDelivery<UnixStream, SignalOnly>,
 }
@@ -41,6 +42,13 @@ impl Signals {
             default_again(signal)?;
         }
         Ok(Self { delivery: SignalDelivery::with_pipe(read, write, SignalOnly, wanted)? })
+    }
+
+    /// Catches more `signals`, with the same exception.
+    pub(super) fn add(&self, signals: &[i32]) -> io::Result<()> {
+        let handle = self.delivery.handle();
+        let mut wanted = signals.iter().filter(|s| **s == SIGCHLD || !ignored(**s));
+        wanted.try_for_each(|signal| handle.add_signal(*signal))
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use super::EVENT;
 use crate::check::shape::{CANCELLED_BY, CODES, OUTCOMES, TEXT_KINDS, TOOL_KINDS};
 use crate::event::{
-    BlockFinal, Envelope, Status, TextDelta, ToolFinished, ToolStarted, TurnCancelled,
-    TurnCompleted, TurnFailed, TurnStarted, Type, UsageAndCost, VERSION,
+    BlockFinal, ChangedFiles, Envelope, Status, TextDelta, ToolFinished, ToolStarted,
+    TurnCancelled, TurnCompleted, TurnFailed, TurnStarted, Type, UsageAndCost, VERSION,
 };
 
 use shrink::shrinks;
@@ -57,7 +57,7 @@ fn schema() -> Value {
 
 /// The body of a type, with those fields of the envelope that it must have.
 fn body(kind: Type, name: &str) -> Value {
-    let spent = object::<UsageAndCost>();
+    let more = both(object::<ChangedFiles<'_>>(), &object::<UsageAndCost>());
     let mut body = match kind {
         Type::TurnStarted => object::<TurnStarted<'_>>(),
         Type::TextDelta => object::<TextDelta<'_>>(),
@@ -65,9 +65,9 @@ fn body(kind: Type, name: &str) -> Value {
         Type::ToolStarted => object::<ToolStarted<'_>>(),
         Type::ToolFinished => object::<ToolFinished<'_>>(),
         Type::Status => object::<Status<'_>>(),
-        Type::TurnCompleted => both(object::<TurnCompleted<'_>>(), &spent),
-        Type::TurnFailed => both(object::<TurnFailed<'_>>(), &spent),
-        Type::TurnCancelled => both(object::<TurnCancelled<'_>>(), &spent),
+        Type::TurnCompleted => both(object::<TurnCompleted<'_>>(), &more),
+        Type::TurnFailed => both(object::<TurnFailed<'_>>(), &more),
+        Type::TurnCancelled => both(object::<TurnCancelled<'_>>(), &more),
         Type::Other => json!({}),
     };
     narrow(&mut body, name);

@@ -1,7 +1,7 @@
 //! Length and hash of a text that grows and is not kept.
 
 /// Length in bytes and rolling hash of a text; the same however the text was sliced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Digest {
     pub(crate) len: usize,
     pub(crate) hash: u64,

@@ -39,6 +39,7 @@ mod paste;
 mod person;
 mod proxies;
 mod pty;
+mod queue;
 mod recordings;
 mod replay;
 mod replay_http;

@@ -371,6 +371,7 @@ impl OpenCall {
                 "failed" => "error",
                 _ => "cancelled",
             },
+            paths: &self.paths,
             output: self.output.as_ref().map(raw),
             exit_code: code("exit_code").or_else(|| code("exitCode")),
             duration_ms: None,

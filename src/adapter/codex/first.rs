@@ -115,7 +115,7 @@ impl First {
                 output: output(outcome, msg).map(raw),
                 exit_code: msg.i64("exit_code"),
                 duration_ms: duration(msg.at("duration")),
-                parent: None,
+                ..ToolEnd::default()
             });
         }
         true

@@ -81,7 +81,7 @@ pub(super) fn completed(turn: u64) -> Ev {
     Ev::new(
         "turn_completed",
         turn,
-        r#""stop":"end_turn","usage":{"input_tokens":3,"x":{}},"cost_usd":0.5"#,
+        r#""stop":"end_turn","usage":{"input_tokens":3,"x":{}},"cost_usd":0.5,"files":["a"],"files_more":2"#,
     )
 }
 

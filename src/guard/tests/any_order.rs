@@ -60,9 +60,12 @@ fn emit(g: &mut Guard, now: Time, step: &Step) {
             g.at(now).finish_block(&block, text.as_deref());
         }
         Step::ToolStart(id, p) => {
+            const KINDS: [&str; 4] = ["edit", "move", "delete", "read"];
             g.at(now).start_tool(&ToolStart {
                 id: &format!("t{id}"),
                 name: "x",
+                kind: KINDS[usize::from(*id)],
+                paths: &[format!("p{p}"), format!("p{id}")],
                 parent: parent(*p),
                 ..ToolStart::default()
             });
@@ -89,6 +92,34 @@ fn emit(g: &mut Guard, now: Time, step: &Step) {
     }
 }
 
+/// The `files` of each turn are the paths of its calls of the three kinds that did not fail.
+fn changed_files_are_those_of_the_calls(lines: &[u8]) -> Result<(), TestCaseError> {
+    let text = std::str::from_utf8(lines).unwrap();
+    let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for end in events.iter().filter(|e| Type::parse(e["type"].as_str().unwrap()).is_terminal()) {
+        let same = |e: &&Value| (&e["stream"], &e["turn"]) == (&end["stream"], &end["turn"]);
+        let of =
+            |type_: &'static str| events.iter().filter(same).filter(move |e| e["type"] == type_);
+        let mut want: Vec<&Value> = Vec::new();
+        for start in of("tool_started").filter(|e| e["tool"]["kind"] != "read") {
+            let mut ends = of("tool_finished").filter(|e| e["tool"]["id"] == start["tool"]["id"]);
+            let outcome = &ends.next().unwrap()["outcome"];
+            if outcome == "ok" || outcome == "unknown" {
+                want.extend(start["tool"]["paths"].as_array().into_iter().flatten());
+            }
+        }
+        let mut got: Vec<&Value> = end["files"].as_array().into_iter().flatten().collect();
+        let first = got.len();
+        got.sort_by_key(ToString::to_string);
+        want.sort_by_key(ToString::to_string);
+        want.dedup();
+        prop_assert_eq!(&got, &want);
+        prop_assert_eq!(first, got.len());
+        prop_assert!(end["files_more"].is_null());
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
@@ -106,5 +137,6 @@ proptest! {
         g.at(at(now)).end(&end([TurnVerdict::ByExit, TurnVerdict::MissingResult, TurnVerdict::Truncated][usize::from(verdict)]));
         let lines = std::mem::take(&mut g.out);
         prop_assert_eq!(violations(&lines), "", "{}", String::from_utf8_lossy(&lines));
+        changed_files_are_those_of_the_calls(&lines)?;
     }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::codec::body;
 use crate::event::{
-    BlockFinal, Envelope, Status, TextDelta, ToolFinished, ToolStarted, TurnCancelled,
-    TurnCompleted, TurnFailed, Usage,
+    BlockFinal, ChangedFiles, Envelope, Status, TextDelta, ToolFinished, ToolStarted,
+    TurnCancelled, TurnCompleted, TurnFailed, Usage,
 };
 
 /// The line as its structs write it.
@@ -17,9 +17,11 @@ fn rewritten(line: &str) -> String {
     ) -> Vec<u8> {
         let envelope: Envelope<'_> = body(line).unwrap();
         let (first, more): (T, U) = (body(line).unwrap(), body(line).unwrap());
+        let files: ChangedFiles<'_> = body(line).unwrap();
         let mut buf = Vec::new();
         Writer::default().emit(&mut buf, &envelope, |object| {
             object.fields_of(&first);
+            object.fields_of(&files);
             object.fields_of(&more);
         });
         buf
@@ -88,7 +90,7 @@ proptest! {
             duration_ms: count,
             ..ToolEnd::default()
         });
-        g.at(now).start_tool(&ToolStart { id: "open", ..ToolStart::default() });
+        g.at(now).start_tool(&ToolStart { id: "open", kind: "edit", paths: &list, ..ToolStart::default() });
         let notice = Notice { kind: &text, message: maybe.as_deref(), data: None, parent: perhaps.as_deref() };
         g.at(now).notice(&notice);
         g.at(now).notice(&Notice { data: serde_json::from_str(&json).ok(), ..notice.clone() });
