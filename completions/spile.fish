@@ -112,11 +112,13 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l drain -d 'Silence o
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l spool-mem -d 'Output that is queued in memory for a slow reader' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l spool-max -d 'Output that is queued in a temporary file after that; then the agent is blocked' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l record -d 'Record the agent\'s raw output with times, as NDJSON that only you can read' -r -F
-complete -c spile -n "__fish_spile_using_subcommand wrap" -l once -d 'Do not start if another run with this key exists, and exit with status 79' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l once -d 'Do not start if another run with this key exists or waits, and exit with status 79' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l queue-timeout -d 'Longest wait of --queue, then exit with status 79; 0 is no limit' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l pty -d 'Run the agent in a terminal; at a terminal, you use it'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l keep-escapes -d 'Keep escape sequences and carriage returns in plain output, stderr and results of tools'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l strict -d 'Exit with status 65 if any output of the agent could not be parsed'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l drive -d 'Own the agent\'s stdin: give it the prompt, take messages, and answer its questions'
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l queue -d 'With --once: wait until the run with the key has ended, behind those that wait already'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max -d 'Most code points in a merged delta; a longer delta passes whole' -r
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l min -d 'Code points to hold before a silence alone emits them' -r
