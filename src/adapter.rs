@@ -141,8 +141,8 @@ impl<F: FnMut(&str, Value, &mut Emit<'_>)> Runtime for F {
 /// An order to an agent that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order<'a> {
-    /// End of the turn; the agent stays.
-    Interrupt,
+    /// End of the turn of the stream with this number, from 0; the agent stays.
+    Interrupt(usize),
     /// Next prompt.
     Prompt(&'a str),
 }

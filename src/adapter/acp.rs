@@ -75,11 +75,12 @@ struct Acp {
 impl Runtime for Acp {
     /// Source: the protocol's schema, `session/cancel` and `session/prompt`.
     fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
-        // An order names the connection, whose stream is that of the first session.
-        let spoke = self.sessions.first().and_then(|s| s.id.as_ref());
-        let session = spoke.or_else(|| self.made.last())?;
+        // A prompt is for the connection, whose stream is that of the first session.
+        let stream = if let Order::Interrupt(stream) = order { stream } else { 0 };
+        let spoke = self.sessions.get(stream).and_then(|s| s.id.as_ref());
+        let session = spoke.or_else(|| self.made.last().filter(|_| stream == 0))?;
         let message = match order {
-            Order::Interrupt => json!({"jsonrpc": "2.0", "method": "session/cancel",
+            Order::Interrupt(_) => json!({"jsonrpc": "2.0", "method": "session/cancel",
                 "params": {"sessionId": session}}),
             Order::Prompt(text) => json!({"jsonrpc": "2.0", "id": format!("spile-{number}"),
                 "method": "session/prompt",

@@ -137,7 +137,7 @@ impl Runtime for Claude {
     /// Source: the Agent SDKs, which run the same program.
     fn order(&self, order: Order<'_>, number: u64) -> Option<String> {
         let message = match order {
-            Order::Interrupt => interrupt(number),
+            Order::Interrupt(_) => interrupt(number),
             Order::Prompt(text) => user_message(text, None),
         };
         self.takes_orders.then(|| message.to_string())

@@ -162,6 +162,13 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
 }
 
+/// True if a name is that of a run, or of one of its further streams: `s:2` of `s`.
+fn is_of(name: &str, run: &str) -> bool {
+    let number = name.strip_prefix(run).map(|rest| rest.strip_prefix(':'));
+    let is_number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+    name == run || number.flatten().is_some_and(is_number)
+}
+
 impl Named {
     /// True with a selection that a filter does not have.
     fn is_selected(&self) -> bool {
@@ -170,9 +177,7 @@ impl Named {
 
     fn means(&self, info: &Info) -> bool {
         let label = self.label.as_ref();
-        self.all
-            || self.streams.iter().any(|s| *s == *info.stream)
-            || label.is_some_and(|l| info.label.as_ref() == Some(l))
+        self.all || label.is_some_and(|l| info.label.as_ref() == Some(l))
     }
 
     /// Sends requests to the runs, and waits for the ends of their turns, which decide the exit status.
@@ -180,14 +185,21 @@ impl Named {
         if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
             return Err(usage("the prompt of --then is too long: 128k at most"));
         }
-        let found = find(&|info| self.means(info));
+        let all = if self.is_selected() { find(&|info| self.means(info)) } else { Vec::new() };
+        let mut found: Vec<(String, Found)> =
+            all.into_iter().map(|found| (found.info.stream.clone(), found)).collect();
+        for stream in &self.streams {
+            let stream = stream.to_string_lossy();
+            let runs = find(&|info| is_of(&stream, &info.stream));
+            found.extend(runs.into_iter().map(|run| (stream.clone().into_owned(), run)));
+        }
         if found.is_empty() {
             run::warn("nothing runs by that name; `spile ps` lists what runs");
             return Ok(if self.all { Exit::Success } else { Exit::Unavailable });
         }
         let requests: Vec<(Found, Request)> = found
             .into_iter()
-            .map(|found| {
+            .map(|(stream, found)| {
                 let cancel = CancelTurn {
                     by: Some("control".into()),
                     reason: reason.clone(),
@@ -195,7 +207,8 @@ impl Named {
                     then: self.then.clone(),
                     turn: None,
                 };
-                let request = Request::to(&found.info, Ask::Cancel(cancel));
+                let mut request = Request::to(&found.info, Ask::Cancel(cancel));
+                request.stream = Some(stream);
                 (found, request)
             })
             .collect();

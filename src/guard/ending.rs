@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::streams::StreamState;
 use super::terms::{End, Ended, Text, TextKind, TurnVerdict};
 use super::{Guard, Origin};
 use crate::codec::Object;
@@ -75,9 +76,11 @@ impl Guard {
         self.request(&pending_end);
     }
 
-    /// As [`Guard::request_cancel`], of the turns that are open now and not of later ones.
-    pub fn request_cancel_open(&mut self, by: &str, reason: &str) {
-        for state in self.states_mut().filter(|state| state.turn.is_some()) {
+    /// As [`Guard::request_cancel`], of the turns that are open now in these streams and not of later ones.
+    pub fn request_cancel_open(&mut self, streams: &[usize], by: &str, reason: &str) {
+        let is_meant =
+            |state: &&mut StreamState| state.turn.is_some() && streams.contains(&state.number);
+        for state in self.states_mut().filter(is_meant) {
             state.pending_end.get_or_insert_with(|| PendingEnd::Cancel {
                 by: by.to_owned(),
                 reason: reason.to_owned(),

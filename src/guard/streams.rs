@@ -128,6 +128,26 @@ impl Guard {
         open.min_by_key(|state| state.number).map(|state| (state.stream.as_str(), state.turns))
     }
 
+    /// Number of the stream with this id.
+    pub fn number_of(&self, id: &str) -> Option<usize> {
+        self.streams().find(|state| state.stream == id).map(|state| state.number)
+    }
+
+    /// Numbers of the streams with an open turn, in order.
+    pub fn open_streams(&self) -> Vec<usize> {
+        let open = self.streams().filter(|state| state.turn.is_some());
+        let mut numbers: Vec<usize> = open.map(|state| state.number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// Stream and number of the open turn of one stream.
+    pub fn open_turn_in(&self, number: usize) -> Option<(&str, u64)> {
+        let mut open = self.streams().filter(|state| state.turn.is_some());
+        let state = open.find(|state| state.number == number)?;
+        Some((state.stream.as_str(), state.turns))
+    }
+
     /// True if a cancel is pending.
     pub fn is_cancelling(&self) -> bool {
         self.streams().any(|state| matches!(state.pending_end, Some(PendingEnd::Cancel { .. })))

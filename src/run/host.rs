@@ -50,6 +50,9 @@ const CHUNK: usize = 256 << 10;
 /// Interval at which an inherited stdin is checked for its end.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Interval at which the control socket is made anew if its file is gone.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
 /// Time for the guardian to kill the rest of the agent. A process in an uninterruptible wait takes longer.
 const FINISH_WITHIN: Duration = Duration::from_secs(10);
 
@@ -254,7 +257,8 @@ impl<'a> Host<'a> {
         // The end of a stdin that is not ours to read is not signalled.
         let stdin =
             (self.life.is_between() && self.inherits_stdin).then(|| self.clock.now() + LOOK_EVERY);
-        let life = [self.life.deadline(), self.agent.deadline(), self.driver_deadline()];
+        let renewal = self.requests.renewal.filter(|_| !self.end_emitted);
+        let life = [self.life.deadline(), self.agent.deadline(), self.driver_deadline(), renewal];
         [tap, finish, console, stdin].into_iter().chain(life).flatten().min()
     }
 
@@ -362,6 +366,7 @@ impl<'a> Host<'a> {
             self.tap.on_tick(now);
         }
         self.drive_time(now);
+        self.renew_socket(now);
         self.update_view();
         self.agent.on_time(now);
         self.life.tick(now);

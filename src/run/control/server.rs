@@ -28,7 +28,9 @@ const MAX_UNSENT: usize = 1 << 20;
 pub(in crate::run) struct Server {
     listener: UnixListener,
     socket: PathBuf,
+    /// File beside the socket, and its content.
     info: PathBuf,
+    about: Info,
     clients: Vec<Client>,
     count: u64,
     /// True if a client wants to connect.
@@ -60,6 +62,28 @@ pub(in crate::run) fn new_word() -> String {
 impl Server {
     /// Opens the socket of this process, with `info` beside it.
     pub(in crate::run) fn open(info: &Info) -> Result<Self> {
+        let (listener, socket, about) = Self::listen(info)?;
+        Ok(Self {
+            listener,
+            socket,
+            info: about,
+            about: info.clone(),
+            clients: Vec::new(),
+            count: 0,
+            called: false,
+        })
+    }
+
+    /// Opens the socket again if its file is gone, with the folder perhaps: a cleaner or the end of a login removed it.
+    pub(in crate::run) fn renew(&mut self) {
+        if !self.socket.exists()
+            && let Ok((listener, socket, info)) = Self::listen(&self.about)
+        {
+            (self.listener, self.socket, self.info) = (listener, socket, info);
+        }
+    }
+
+    fn listen(info: &Info) -> Result<(UnixListener, PathBuf, PathBuf)> {
         let folder = runtime_folder()?;
         sweep(&folder);
         let mut name = info.pid.to_string();
@@ -73,15 +97,16 @@ impl Server {
         let (socket, about) = (path(&folder, &name, SOCKET), path(&folder, &name, INFO));
         let listener =
             listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
-        // From here on drop removes the files.
-        let server =
-            Self { listener, socket, info: about, clients: Vec::new(), count: 0, called: false };
-        let text = serde_json::to_vec(info).context("cannot describe the socket")?;
         let fresh = folder.join(fresh(&info.control));
-        write_own(&fresh, &text)
-            .and_then(|()| std::fs::rename(&fresh, &server.info))
-            .with_context(|| format!("cannot write {}", server.info.display()))?;
-        Ok(server)
+        let written = serde_json::to_vec(info)
+            .map_err(io::Error::from)
+            .and_then(|text| write_own(&fresh, &text))
+            .and_then(|()| std::fs::rename(&fresh, &about));
+        if let Err(e) = written {
+            let _ = std::fs::remove_file(&socket);
+            return Err(e).with_context(|| format!("cannot write {}", about.display()));
+        }
+        Ok((listener, socket, about))
     }
 
     pub(in crate::run) fn fds(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {

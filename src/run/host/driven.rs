@@ -122,7 +122,11 @@ impl Host<'_> {
                 driver.interrupt(now);
                 self.drive();
             }
-            None => self.order(Order::Interrupt),
+            None => {
+                let open = self.tap.guard().open_streams();
+                let meant = self.requests.interrupts.take().unwrap_or(open);
+                meant.into_iter().for_each(|stream| self.order(Order::Interrupt(stream)));
+            }
         }
     }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::backlog::Command;
-use super::{Feed, Host};
+use super::{Feed, Host, RENEW_EVERY};
 use crate::adapter::Order;
 use crate::drive::{Driver, Force};
 use crate::lifecycle::{Cancel, Stop};
 use crate::run::control::{Answer, Ask, CancelTurn, Info, Request, Server};
+use crate::time::Time;
 
 const MAX_REASON: usize = 1000;
 
@@ -18,7 +19,11 @@ const MAX_REASON: usize = 1000;
 pub(super) struct PendingRequests {
     pub server: Option<Server>,
     word: String,
+    /// Time at which the socket's file is looked for.
+    pub renewal: Option<Time>,
     pub orders: u64,
+    /// Streams that the next interrupt is for; all with an open turn if absent.
+    pub interrupts: Option<Vec<usize>>,
 }
 
 /// A cancel request queued behind the agent's earlier output.
@@ -26,6 +31,8 @@ pub(super) struct PendingRequests {
 pub(super) struct TurnCancel {
     client: u64,
     request: CancelTurn,
+    /// Number of the stream if it is one of several; otherwise the whole run is meant.
+    stream: Option<usize>,
     /// True if the agent was stopped already, ahead of its queued output.
     stopped: bool,
 }
@@ -63,6 +70,16 @@ impl Host<'_> {
         }
     }
 
+    /// Makes the socket anew if it is gone.
+    pub(super) fn renew_socket(&mut self, now: Time) {
+        if self.requests.renewal.is_none_or(|at| at <= now)
+            && let Some(server) = &mut self.requests.server
+        {
+            server.renew();
+            self.requests.renewal = Some(now + RENEW_EVERY);
+        }
+    }
+
     pub(super) fn serve(&mut self) {
         let requests = self.requests.server.as_mut().map(Server::serve);
         for (client, request) in requests.unwrap_or_default() {
@@ -75,8 +92,9 @@ impl Host<'_> {
 
     /// Reason why a request is meant for another run.
     fn misses(&mut self, request: &Request) -> Option<&'static str> {
-        let stream = self.tap.guard().stream();
-        if request.stream.as_deref().is_some_and(|s| s != stream) {
+        let guard = self.tap.guard();
+        let has = |id: &str| id == guard.stream() || guard.number_of(id).is_some();
+        if request.stream.as_deref().is_some_and(|id| !has(id)) {
             return Some("this run has another stream");
         }
         if request.control.as_deref().is_some_and(|w| w != self.requests.word) {
@@ -86,12 +104,17 @@ impl Host<'_> {
     }
 
     fn on_request(&mut self, client: u64, request: Request) {
+        let guard = self.tap.guard();
+        let other = request.stream.as_deref().filter(|id| *id != guard.stream());
+        let stream = other.and_then(|id| guard.number_of(id));
         match request.ask {
             Ask::Query => {
                 let state = Answer::State(self.state());
                 self.answer(client, &state);
             }
-            Ask::Cancel(request) => self.cancel(TurnCancel { client, request, stopped: false }),
+            Ask::Cancel(request) => {
+                self.cancel(TurnCancel { client, request, stream, stopped: false });
+            }
             Ask::Redirect { prompt } => self.answer_redirect(client, &prompt),
             Ask::Send(text) => self.on_send(client, &text),
             Ask::Permit(permit) => self.on_permit(client, permit),
@@ -118,7 +141,7 @@ impl Host<'_> {
             self.update_view();
             return self.decide(cancel);
         }
-        if cancel.request.turn.is_none() {
+        if cancel.request.turn.is_none() && cancel.stream.is_none() {
             // The agent is to stop now, even if the reader never reads on.
             cancel.stopped = true;
             self.update_view();
@@ -128,15 +151,19 @@ impl Host<'_> {
     }
 
     pub(super) fn decide(&mut self, cancel: TurnCancel) {
-        let TurnCancel { client, ref request, stopped } = cancel;
+        let TurnCancel { client, ref request, stream, stopped } = cancel;
         let guard = self.tap.guard();
         // An agent without output works on its first turn.
         // A driven one works on its next turn as soon as it has a message.
         let begins = self.spool.is_empty() && self.driver.as_ref().is_some_and(Driver::is_in_turn);
         let starting =
             (begins || guard.all_turns() == 0).then(|| (guard.stream(), guard.all_turns() + 1));
-        let open = guard.open_turn().or(starting).filter(|_| !self.end_emitted);
-        let Some((stream, turn)) = open.map(|(stream, turn)| (stream.to_owned(), turn)) else {
+        let open = match stream {
+            Some(number) => guard.open_turn_in(number),
+            None => guard.open_turn().or(starting),
+        };
+        let open = open.filter(|_| !self.end_emitted);
+        let Some((id, turn)) = open.map(|(id, turn)| (id.to_owned(), turn)) else {
             return self.answer(client, &Answer::refused("no_turn", "no turn is open"));
         };
         if request.turn.is_some_and(|wanted| wanted != turn) {
@@ -147,17 +174,26 @@ impl Host<'_> {
         {
             return self.answer(client, &Answer::refused("no_redirect", &why));
         }
+        if let Some(number) = stream
+            && !(self.is_listening() && self.tap.order(Order::Interrupt(number), 0).is_some())
+        {
+            let why = "the agent cannot end this stream alone: cancel the run";
+            return self.answer(client, &Answer::refused("not_alone", why));
+        }
         let by = if request.by.as_deref() == Some("filter") { "filter" } else { "control" };
         let reason = request.reason.as_deref().unwrap_or("spile cancel");
         let reason: String = reason.chars().take(MAX_REASON).collect();
-        if self.can_interrupt() && self.tap.guard().turns_open() > 0 {
-            self.tap.guard().request_cancel_open(by, &reason);
+        let open = self.tap.guard().open_streams();
+        if self.can_interrupt() && !open.is_empty() {
+            let meant = stream.map_or(open, |number| vec![number]);
+            self.tap.guard().request_cancel_open(&meant, by, &reason);
+            self.requests.interrupts = Some(meant);
         } else {
             self.tap.guard().request_cancel(by, &reason);
         }
         self.answer(client, &Answer::Accepted { turn });
         if let Some(control) = &mut self.requests.server {
-            control.wait_for(client, (stream, turn), request.then.clone());
+            control.wait_for(client, (id, turn), request.then.clone());
         }
         if !stopped {
             self.stop_agent(&cancel);
@@ -217,7 +253,7 @@ impl Host<'_> {
         if let Some(driver) = &self.driver {
             return driver.can_interrupt();
         }
-        self.is_listening() && self.tap.order(Order::Interrupt, 0).is_some()
+        self.is_listening() && self.tap.order(Order::Interrupt(0), 0).is_some()
     }
 
     /// Checks that the agent accepts a prompt; the error is the reason, for the user.

@@ -81,3 +81,20 @@ fn runs_whose_processes_are_numbered_apart_share_a_folder() {
     );
     assert_eq!((stdout.as_str(), status), ("s1\ns2\ns3\n1\n1\ns1\n1\n", 0));
 }
+
+#[test]
+fn a_socket_whose_folder_was_deleted_is_made_anew() {
+    let room = Room::new();
+    let (live, _) = room.wrap(&["--stream", "s"], HI, "text_delta");
+    std::fs::remove_dir_all(room.folder.path().join("spile")).unwrap();
+    // It is looked for every few seconds.
+    let until = std::time::Instant::now() + crate::harness::LIMIT;
+    while room.files().len() < 2 && std::time::Instant::now() < until {
+        std::thread::yield_now();
+    }
+    let table = room.run(&["ps", "--json"]);
+    assert!(String::from_utf8_lossy(&table.stdout).contains(r#""answers":true"#), "{table:?}");
+    assert_eq!(shell_code(room.run(&["cancel", "s"]).status), 0);
+    assert_eq!(live.end().1, 130);
+    assert_eq!(room.files(), Vec::<PathBuf>::new(), "nothing is left");
+}

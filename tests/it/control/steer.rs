@@ -144,6 +144,66 @@ fn an_agent_of_the_client_protocol_is_interrupted_and_redirected() {
     finish(live, lines, &["turn_cancelled", "turn_completed"]);
 }
 
+/// Works in three sessions until each is cancelled.
+const THREE: &str = r#"
+say() { printf '%s\n' "$1"; }
+update() { say '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"'$1'","update":{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"in '$1'"}}}}'; }
+for id in A B C; do update $id; done
+left=3
+while [ $left -gt 0 ] && read -r line; do
+  case "$line" in
+  *session/cancel*'"sessionId":"'[ABC]'"'*)
+    id=$(printf '%s' "$line" | sed -n 's/.*"sessionId":"\([ABC]\)".*/\1/p')
+    update $id
+    say '{"jsonrpc":"2.0","id":"'$id'","result":{"stopReason":"cancelled"}}'
+    left=$((left - 1)) ;;
+  esac
+done
+"#;
+
+#[test]
+fn the_streams_of_one_agent_are_cancelled_one_by_one() {
+    let room = Room::new();
+    let mut live = start(&room, "acp", THREE, &[]);
+    let mut lines = live.until("in C");
+    for stream in ["s:2", "s:3"] {
+        let output = room.run(&["cancel", stream]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((said.as_str(), shell_code(output.status)), ("", 0), "{stream}");
+        let proof: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&proof["type"], &proof["stream"]), (&"turn_cancelled".into(), &stream.into()));
+        let again = room.run(&["cancel", stream]);
+        assert!(String::from_utf8(again.stderr).unwrap().contains("no turn is open"));
+    }
+    let state = super::Talk::to(&room.socket()).ask(r#"{"spile":1,"ask":"query"}"#);
+    assert_eq!(state["open"], true, "the first stream goes on");
+    assert_eq!(shell_code(room.run(&["cancel", "s:4"]).status), 1, "there is no fourth");
+    assert_eq!(shell_code(room.run(&["cancel", "s"]).status), 0);
+    let (rest, status) = live.end();
+    lines.extend(rest);
+    let all = events(lines.concat().as_bytes());
+    let ends = all.iter().filter(|e| e["type"] == "turn_cancelled");
+    let ends: Vec<&str> = ends.map(|e| e["stream"].as_str().unwrap()).collect();
+    assert_eq!((ends, status), (vec!["s:2", "s:3", "s"], 130));
+    assert!(lines.last().unwrap().contains(r#""code":0,"killed":false"#));
+}
+
+#[test]
+fn a_stream_that_cannot_end_alone_is_refused() {
+    let room = Room::new();
+    let options = ["--stream", "s", "--from", "acp"];
+    let mut args = vec!["wrap"];
+    args.extend(options);
+    args.extend(["--", "sh", "-c", THREE]);
+    let mut live = Live::spawn(&mut room.command(&args));
+    let lines = live.until("in C");
+    // Its stdin is no pipe of ours, so it has ended.
+    let output = room.run(&["cancel", "s:2"]);
+    assert_ne!(shell_code(output.status), 0, "{output:?}");
+    let (rest, _) = live.end();
+    assert_eq!(terminals(&[lines, rest].concat()).len(), 3);
+}
+
 #[test]
 fn an_agent_that_does_not_obey_is_ended_and_not_redirected() {
     let room = Room::new();
