@@ -1,9 +1,7 @@
 //! `spile cancel`.
 
-use std::cell::RefCell;
 use std::ffi::OsString;
 use std::ops::ControlFlow;
-use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,11 +13,10 @@ use super::usage;
 use crate::codec;
 use crate::event::Type;
 use crate::exit::Exit;
-use crate::filter::Chain;
-use crate::filter::cancel::{Cancel, Options, Requests};
+use crate::filter::cancel::Options;
 use crate::run::control::{Answer, CancelFilter, Found, Info, Request, Verb, ask_all, find};
 use crate::run::{self, Inputs, Waiting};
-use crate::stage::{Clock, FilterStage};
+use crate::stage::Clock;
 
 /// Wait beyond the grace of a run, for its last output.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -151,11 +148,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                 ))
             };
             let inputs = Inputs::open(&named.streams).map_err(wrong)?;
-            let requests = Rc::new(RefCell::new(Requests::default()));
-            let filter = Cancel::new(options, Rc::clone(&requests));
-            let chain = Chain::new(vec![Box::new(filter)]);
-            let stage = FilterStage::new(chain, conditions.clock, &reading.reading());
-            run::single_cancel(&mut CancelFilter::new(stage, requests, grace), inputs)
+            let clock = conditions.clock;
+            let mut filter = CancelFilter::new(options, clock, &reading.reading(), grace);
+            run::single_cancel(&mut filter, inputs)
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::turn::{State, Turn, body};
-use super::{CancelRequest, Control, Options, is_refusal};
+use super::{CancelRequest, Control, Options, Receiver};
 use crate::codec::{self, Writer};
 use crate::event::{
     Envelope, Event, Failure, Status, TurnCancelled, TurnFailed, TurnStarted, Type,
@@ -188,35 +188,23 @@ impl Stream {
     }
 
     /// Request to end the open turn; `None` without a wrap that could receive it.
-    pub(super) fn request(&mut self, reason: &str) -> Option<CancelRequest> {
+    pub(super) fn request(&mut self, reason: &str, receiver: Receiver) -> Option<CancelRequest> {
         let turn = self.turn.as_mut()?;
         turn.state = State::Pending(reason.to_owned());
+        if receiver == Receiver::Session && self.control.is_none() {
+            return None;
+        }
         Some(CancelRequest {
             stream: self.id.clone(),
             turn: turn.number,
             reason: reason.to_owned(),
-            control: self.control.clone()?,
+            control: self.control.clone().filter(|_| receiver == Receiver::Session),
         })
     }
 
-    /// Refusal of the pending request by an event without a number: code and reason.
-    pub(super) fn refusal(&self, event: &Event<'_>) -> Option<(String, String)> {
-        let turn = self.turn.as_ref().filter(|_| self.is_pending())?;
-        if !is_refusal(event) || event.turn != Some(turn.number) {
-            return None;
-        }
-        let (kind, why, data) = body(event.line, |body| {
-            let why = body.text("message").unwrap_or_default().into_owned();
-            let data: Value = body.read_as("data").unwrap_or_default();
-            Some((body.text("kind")?.into_owned(), why, data))
-        })?;
-        let code = data.get("code").and_then(Value::as_str);
-        let (code, why) = match code.unwrap_or_default() {
-            "" => ("nobody", "nobody answers"),
-            code if ends_itself(code) => (code, "the turn is over by itself"),
-            code => (code, why.as_str()),
-        };
-        (kind == "cancel_refused").then(|| (code.to_owned(), why.to_owned()))
+    /// True if the request to end this turn was sent, and the turn is still open.
+    pub(super) fn awaits(&self, turn: u64) -> bool {
+        self.is_pending() && self.turn.as_ref().is_some_and(|open| open.number == turn)
     }
 
     /// Leaves the open turn alone, since it ends by itself and its end will follow.
@@ -317,11 +305,6 @@ impl Stream {
         }
         Some(reason)
     }
-}
-
-/// True for the code of a refusal because the turn ends by itself.
-pub(super) fn ends_itself(code: &str) -> bool {
-    matches!(code, "no_turn" | "other_turn")
 }
 
 /// Address of the wrap of a run in the data of its `session` event.
