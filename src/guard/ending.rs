@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::terms::{End, Ended, Text, TextKind, TurnVerdict};
+use super::terms::{End, Ended, Notice, Text, TextKind, TurnVerdict};
 use super::{Guard, Origin};
 use crate::codec::Object;
 use crate::event::{ChildExit, Failure, Type, UsageAndCost};
@@ -67,6 +67,19 @@ impl Guard {
         if let Some(turn) = &mut self.state.turn {
             turn.spent = spent.clone();
         }
+    }
+
+    /// As [`Guard::note_spent`], with a status if the usage or the cost has changed.
+    pub fn report_spent(&mut self, spent: &UsageAndCost) {
+        let Some(turn) = &mut self.state.turn else { return };
+        let before = std::mem::replace(&mut turn.spent, spent.clone());
+        if (before.usage, before.cost_usd) == (spent.usage, spent.cost_usd) {
+            return;
+        }
+        let (usage, cost_usd) = (spent.usage, spent.cost_usd);
+        let so_far = UsageAndCost { usage, cost_usd, ..UsageAndCost::default() };
+        let notice = Notice { kind: "usage", ..Notice::default() };
+        self.status_of(&notice, |data| data.object("so_far", |fields| fields.fields_of(&so_far)));
     }
 
     /// Makes the open turn of every stream end as cancelled: `by` is `signal`, `control` or `filter`. The first request counts.
