@@ -124,6 +124,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_text: conditions.max_text,
         max_tokens: conditions.max_tokens,
         max_cost: conditions.max_cost,
+        estimate: false,
+        prices: None,
         reason: reason.clone(),
     };
     let is_named = named.is_selected() || !named.streams.is_empty();

@@ -2,6 +2,8 @@
 //! without one ends the turn itself; after that nothing of the turn passes.
 
 mod budget;
+mod estimate;
+mod prices;
 mod repeat;
 mod stream;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use crate::event::{Event, Type};
 use crate::streams::Streams;
 use crate::time::Time;
 
+pub use prices::Prices;
 use stream::Stream;
 pub use truncate::Truncate;
 
@@ -41,8 +44,26 @@ pub struct Options {
     pub max_tokens: Option<u64>,
     /// Cost in US dollars, as far as the runtime reports it before the turn's end.
     pub max_cost: Option<f64>,
+    /// True if tokens that the runtime does not report on the way are estimated.
+    pub estimate: bool,
+    /// Prices for tokens of which the runtime reports no cost on the way.
+    pub prices: Option<Prices>,
     /// Reason in words; the condition by default.
     pub reason: Option<String>,
+}
+
+/// A condition that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Condition {
+    words: String,
+    /// True if the runtime did not report what exceeds the limit.
+    estimated: bool,
+}
+
+impl From<String> for Condition {
+    fn from(words: String) -> Self {
+        Self { words, estimated: false }
+    }
 }
 
 impl Options {
@@ -166,12 +187,15 @@ impl Cancel {
     }
 
     /// A condition holds: sends a request to the wrap, or ends the turn here.
-    fn trigger(&mut self, now: Time, at: usize, condition: &str, out: &mut Out<'_>) {
+    fn trigger(&mut self, now: Time, at: usize, condition: &Condition, out: &mut Out<'_>) {
         let stream = &mut self.streams[at];
         stream.begin();
-        let reason = self.options.reason.as_deref().unwrap_or(condition);
+        let reason = self.options.reason.as_deref().unwrap_or(&condition.words);
         let request = stream.request(reason, self.receiver);
-        let data = json!({"condition": condition, "asks": request.is_some()});
+        let mut data = json!({"condition": condition.words, "asks": request.is_some()});
+        if condition.estimated {
+            data["estimated"] = true.into();
+        }
         out.emit(now, |buf| stream.status(now, ("cancel_requested", reason), data, buf));
         match request {
             Some(request) => self.requests.push(request),
@@ -200,6 +224,10 @@ impl Cancel {
         let soonest = stream.deadline(&self.options).map(|(at, _)| at);
         self.due = self.due.into_iter().chain(soonest).min();
         out.pass(now, event);
+        if let Some(warning) = stream.unpriced(event, &self.options) {
+            let data = json!({"code": "no_price"});
+            out.emit(now, |buf| stream.status(now, ("warning", &warning), data, buf));
+        }
         if pending && event.kind == Type::TurnCancelled {
             self.cancelled += 1;
         }
@@ -240,7 +268,7 @@ impl Filter for Cancel {
             let next = next.min_by_key(|(due, ..)| *due);
             self.due = next.map(|(due, ..)| due);
             if let Some((due, at, condition)) = next.filter(|(due, ..)| *due <= now) {
-                self.trigger(due, at, &condition.to_string(), out);
+                self.trigger(due, at, &condition.to_string().into(), out);
             }
         }
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::estimate::Conversations;
 use super::turn::{State, Turn, body};
-use super::{CancelRequest, Control, Options, Receiver};
+use super::{CancelRequest, Condition, Control, Options, Receiver};
 use crate::codec::{self, Writer};
 use crate::event::{
     Envelope, Event, Failure, Status, TurnCancelled, TurnFailed, TurnStarted, Type,
@@ -43,6 +44,10 @@ pub(super) struct Stream {
     /// Cost of the stream at the end of its last turn and now, in US dollars.
     cost_before: f64,
     cost: f64,
+    /// Characters, where tokens are estimated.
+    conversations: Conversations,
+    /// Model of the last warning that there is no price.
+    unpriced: Option<String>,
 }
 
 /// A condition that holds because time has passed.
@@ -82,7 +87,7 @@ impl Stream {
         now: Time,
         event: &Event<'_>,
         options: &Options,
-    ) -> Option<String> {
+    ) -> Option<Condition> {
         self.last_at = now;
         self.seq = self.seq.max(event.seq.unwrap_or_default());
         if let Some(ts) = &event.ts {
@@ -103,17 +108,15 @@ impl Stream {
         if number > self.ended && self.turn.as_ref().is_none_or(|t| t.number != number) {
             self.open(now, number, event);
         }
-        let before = self.cost_before;
         let turn = self.turn.as_mut().filter(|t| t.number == number)?;
-        if event.kind == Type::Status
-            && options.has_budget()
-            && let Some(cost) = turn.spend(event)
-        {
-            self.cost = cost;
+        let mut overdrawn = None;
+        if options.has_budget() {
+            let cost = turn.budget.note(event, &mut self.conversations, options);
+            self.cost = cost.unwrap_or(self.cost);
+            overdrawn = turn.budget.overdrawn(self.cost - self.cost_before, options);
         }
-        let triggered = turn.note(event, options);
-        let triggered = triggered.or_else(|| turn.overdrawn(self.cost - before, options));
-        triggered.filter(|_| turn.state == State::Watched)
+        let triggered = turn.note(event, options).map(Condition::from);
+        triggered.or(overdrawn).filter(|_| turn.state == State::Watched)
     }
 
     fn open(&mut self, now: Time, number: u64, event: &Event<'_>) {
@@ -123,6 +126,29 @@ impl Stream {
             self.label = Some(label.into_owned());
         }
         self.turn = Some(Turn { number, since: now, announced: true, ..Turn::default() });
+        self.note_model(event);
+    }
+
+    /// Takes the model of a turn that starts.
+    fn note_model(&mut self, event: &Event<'_>) {
+        let model = codec::value_of(event.line, "model").and_then(codec::text);
+        if let (Type::TurnStarted, Some(turn)) = (event.kind, &mut self.turn) {
+            turn.budget.model = model.unwrap_or_default().into_owned();
+        }
+    }
+
+    /// Warning that the model of the turn that starts has no price; each model is named once.
+    pub(super) fn unpriced(&mut self, event: &Event<'_>, options: &Options) -> Option<String> {
+        let prices = options.prices.as_ref().filter(|_| event.kind == Type::TurnStarted)?;
+        let model = &self.turn.as_ref()?.budget.model;
+        if prices.has(model) || self.unpriced.as_ref() == Some(model) {
+            return None;
+        }
+        self.unpriced = Some(model.clone());
+        let model = if model.is_empty() { "a turn without a model" } else { model };
+        Some(format!(
+            "--prices has no price for {model}: its cost is known only as far as the runtime reports it"
+        ))
     }
 
     /// Opens the first turn of a run that has none, since a condition holds.

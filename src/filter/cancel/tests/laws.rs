@@ -145,7 +145,7 @@ fn any_options() -> impl Strategy<Value = Options> {
             max_tokens,
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             max_cost: max_cost.map(|n| n as f64),
-            reason: None,
+            ..Options::default()
         },
     )
 }
