@@ -3,6 +3,7 @@
 
 mod budget;
 mod estimate;
+mod mask;
 mod prices;
 mod repeat;
 mod stream;
@@ -36,7 +37,7 @@ pub struct Options {
     pub pattern: Option<Regex>,
     /// Names of tools of which one was started.
     pub tools: Vec<String>,
-    /// Calls in a row of the same tool with the same input and result; numbers in the result count as the same.
+    /// Calls in a row of the same tool with the same input and result; numbers and times in the result count as the same.
     pub on_repeat: Option<u64>,
     /// Code points of the answers.
     pub max_text: Option<u64>,
