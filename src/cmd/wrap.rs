@@ -10,14 +10,18 @@ use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::common;
+use super::conditions::CancelWhenArgs;
 use super::usage;
 use crate::adapter::{self, ADAPTERS};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
+use crate::filter::cancel::Options;
 use crate::guard;
 use crate::lifecycle::{DRAIN_MOST, Limits};
+use crate::run::control::{CancelFilter, Piped};
 use crate::run::{self, Inputs, Plan, Record, SpoolLimits, Stdin, Waiting};
 use crate::secret;
+use crate::stage::{Clock, Reading};
 use crate::tap::{Config, Fed, Tap};
 
 /// Turn an agent's output into canonical events: start the agent, or read its output on stdin
@@ -69,6 +73,8 @@ pub(super) struct Args {
     /// Stop reasons that make a turn failed although the runtime calls it complete
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     fail_on_stop: Vec<String>,
+    #[command(flatten)]
+    conditions: CancelWhenArgs,
     #[command(flatten)]
     supervise: Supervise,
     /// Agent to start, with its arguments; a -- before it is always allowed
@@ -144,6 +150,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         (!args.fail_on_stop.is_empty(), "--fail-on-stop"),
     ];
     let flag = flags.into_iter().find_map(|(given, flag)| given.then_some(flag));
+    let conditions = args.conditions.options()?;
     let guard = guard::Config {
         stream: args.stream.unwrap_or_else(run::new_stream_id),
         label: args.label,
@@ -176,7 +183,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         if args.pty {
             return Err(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
         }
-        return normalise(Fed::new(tap, config, args.fail_on_stop, flag), args.stdin);
+        let fed = Fed::new(tap, config, args.fail_on_stop, flag);
+        return normalise(fed, args.stdin, conditions);
+    }
+    if let Some(conditions) = conditions {
+        tap.guard().cancel_when(conditions);
     }
     tap.guard().fail_on_stop(args.fail_on_stop);
     if args.stdin.is_none() && run::waiting() == Waiting::Bytes {
@@ -214,7 +225,7 @@ fn is_output(word: &OsStr) -> bool {
 }
 
 /// Reads an agent's output on stdin.
-fn normalise(mut fed: Fed, stdin: Option<Stdin>) -> Result<Exit> {
+fn normalise(mut fed: Fed, stdin: Option<Stdin>, conditions: Option<Options>) -> Result<Exit> {
     if stdin.is_some() {
         return Err(usage(
             "--stdin is for a command that wrap starts: spile wrap --stdin pipe -- CMD",
@@ -225,8 +236,14 @@ fn normalise(mut fed: Fed, stdin: Option<Stdin>) -> Result<Exit> {
             "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
         ));
     }
-    run::single(&mut fed, Inputs::stdin())
+    let Some(options) = conditions else { return run::single(&mut fed, Inputs::stdin()) };
+    // As `spile wrap | spile cancel`.
+    let filter = CancelFilter::new(options, Clock::Wall, &Reading::default(), GRACE);
+    run::single_piped(&mut Piped::new(fed, filter), Inputs::stdin())
 }
+
+/// Time until an agent behind another wrap is killed, as of `spile cancel`.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Largest value of `--spool-mem`, in bytes.
 const MAX_SPOOL_MEM: usize = 1 << 30;

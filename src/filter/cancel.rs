@@ -3,6 +3,7 @@
 
 mod budget;
 mod estimate;
+mod list;
 mod mask;
 mod prices;
 mod repeat;
@@ -22,8 +23,9 @@ use crate::event::{Event, Type};
 use crate::streams::Streams;
 use crate::time::Time;
 
+pub use list::{count, dollars, repeats};
 pub use prices::Prices;
-use stream::Stream;
+use stream::{Stream, TimeLimits};
 pub use truncate::Truncate;
 
 /// Conditions, of which the first that holds ends the turn.
@@ -187,6 +189,20 @@ impl Cancel {
         }
     }
 
+    /// Time at which a condition on time holds if nothing comes until then, where `quiet_since` is the time of the last
+    /// output, of which not all has arrived here; `None` if silence does not count.
+    pub fn due(&self, quiet_since: Option<Time>) -> Option<Time> {
+        let idle = self.options.when_idle.filter(|_| quiet_since.is_some());
+        let limits = TimeLimits { idle, ..self.limits(quiet_since.unwrap_or_default()) };
+        let due = self.streams.iter().filter_map(|stream| stream.deadline(limits));
+        let due = due.map(|(due, _)| due);
+        due.min()
+    }
+
+    fn limits(&self, quiet_since: Time) -> TimeLimits {
+        TimeLimits { after: self.options.after, idle: self.options.when_idle, quiet_since }
+    }
+
     /// A condition holds: sends a request to the wrap, or ends the turn here.
     fn trigger(&mut self, now: Time, at: usize, condition: &Condition, out: &mut Out<'_>) {
         let stream = &mut self.streams[at];
@@ -219,10 +235,11 @@ impl Cancel {
     }
 
     fn on_numbered(&mut self, now: Time, at: usize, event: &Event<'_>, out: &mut Out<'_>) {
+        let limits = self.limits(Time::default());
         let stream = &mut self.streams[at];
         let pending = stream.is_pending();
         let triggered = stream.take(now, event, &self.options);
-        let soonest = stream.deadline(&self.options).map(|(at, _)| at);
+        let soonest = stream.deadline(limits).map(|(at, _)| at);
         self.due = self.due.into_iter().chain(soonest).min();
         out.pass(now, event);
         if let Some(warning) = stream.unpriced(event, &self.options) {
@@ -261,9 +278,10 @@ impl Filter for Cancel {
     }
 
     fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
+        let limits = self.limits(Time::default());
         while self.due.is_some_and(|due| due <= now) {
             let next = self.streams.iter().enumerate().filter_map(|(at, stream)| {
-                let (due, condition) = stream.deadline(&self.options)?;
+                let (due, condition) = stream.deadline(limits)?;
                 Some((due, at, condition))
             });
             let next = next.min_by_key(|(due, ..)| *due);

@@ -11,6 +11,9 @@ use crate::exit::Exit;
 /// Limit of terminal events that are kept for [`Guard::take_ends`].
 const MAX_ENDS: usize = 16;
 
+/// Longest reason of a cancel, in characters.
+const MAX_REASON: usize = 1000;
+
 /// The end of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnEnd {
@@ -35,6 +38,12 @@ enum Terminal<'a> {
 pub(super) enum PendingEnd {
     Cancel { by: String, reason: String },
     Fail { code: String, message: String },
+}
+
+impl PendingEnd {
+    pub(super) fn cancel(by: &str, reason: &str) -> Self {
+        Self::Cancel { by: by.to_owned(), reason: reason.chars().take(MAX_REASON).collect() }
+    }
 }
 
 impl Guard {
@@ -84,17 +93,13 @@ impl Guard {
 
     /// Makes the open turn of every stream end as cancelled: `by` is `signal`, `control` or `filter`. The first request counts.
     pub fn request_cancel(&mut self, by: &str, reason: &str) {
-        let pending_end = PendingEnd::Cancel { by: by.to_owned(), reason: reason.to_owned() };
-        self.request(&pending_end);
+        self.request(&PendingEnd::cancel(by, reason));
     }
 
     /// As [`Guard::request_cancel`], of the turns that are open now and not of later ones.
     pub fn request_cancel_open(&mut self, by: &str, reason: &str) {
         for state in self.states_mut().filter(|state| state.turn.is_some()) {
-            state.pending_end.get_or_insert_with(|| PendingEnd::Cancel {
-                by: by.to_owned(),
-                reason: reason.to_owned(),
-            });
+            state.pending_end.get_or_insert_with(|| PendingEnd::cancel(by, reason));
         }
     }
 
@@ -167,6 +172,7 @@ impl Guard {
 
     /// Closes blocks and tools, then emits the terminal event.
     fn end_turn(&mut self, terminal: Terminal<'_>, spent: &UsageAndCost, origin: Origin) {
+        self.observe();
         let pending_end = self.state.pending_end.take().or_else(|| self.refused(&terminal));
         let noted = self.state.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
         let spent = with_noted(spent, noted.unwrap_or_default());

@@ -11,10 +11,12 @@ use serde_json::value::RawValue;
 mod cancel_filter;
 mod client;
 mod lineage;
+mod piped;
 mod server;
 
 pub use cancel_filter::CancelFilter;
 pub use client::{Answer, Found, ask_all, find};
+pub use piped::Piped;
 pub(super) use server::{Server, new_word};
 
 /// Process id in the name of a run's files: that of its wrap as that sees it. The run token follows it where another run

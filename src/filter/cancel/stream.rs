@@ -50,6 +50,15 @@ pub(super) struct Stream {
     unpriced: Option<String>,
 }
 
+/// Conditions on time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeLimits {
+    pub after: Option<Duration>,
+    pub idle: Option<Duration>,
+    /// Earliest begin of a silence.
+    pub quiet_since: Time,
+}
+
 /// A condition that holds because time has passed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Silence {
@@ -197,7 +206,7 @@ impl Stream {
     }
 
     /// The next condition that holds if nothing arrives, and its time.
-    pub(super) fn deadline(&self, options: &Options) -> Option<(Time, Silence)> {
+    pub(super) fn deadline(&self, limits: TimeLimits) -> Option<(Time, Silence)> {
         let since = match &self.turn {
             Some(turn) if turn.state == State::Watched => turn.since,
             Some(_) => return None,
@@ -206,8 +215,9 @@ impl Stream {
         if self.cut {
             return None;
         }
-        let after = options.after.map(|after| (since + after, Silence::After(after)));
-        let idle = options.when_idle.map(|idle| (self.last_at + idle, Silence::Idle(idle)));
+        let after = limits.after.map(|after| (since + after, Silence::After(after)));
+        let quiet_since = self.last_at.max(limits.quiet_since);
+        let idle = limits.idle.map(|idle| (quiet_since + idle, Silence::Idle(idle)));
         let due = after.into_iter().chain(idle).min_by_key(|(at, _)| *at);
         // A deadline at the end of time would never pass.
         due.filter(|(at, _)| *at < Time::from_micros(u64::MAX))

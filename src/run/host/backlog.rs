@@ -29,11 +29,14 @@ pub(super) enum Source {
     /// Fails the open turn; the bytes are the code, a NUL and the message.
     Fail,
     Ask,
+    /// A condition on time holds, and the agent was stopped.
+    Due,
 }
 
 impl Source {
     /// The sources by their tags in the spool.
-    const ALL: [Self; 5] = [Self::Stdout, Self::Stderr, Self::Cancel, Self::Fail, Self::Ask];
+    const ALL: [Self; 6] =
+        [Self::Stdout, Self::Stderr, Self::Cancel, Self::Fail, Self::Ask, Self::Due];
 }
 
 impl Host<'_> {
@@ -114,6 +117,11 @@ impl Host<'_> {
                 self.tap.guard().request_cancel("signal", &reason);
             }
             Source::Ask => self.on_cancel(bytes),
+            Source::Due => {
+                self.tap.on_tick(at);
+                self.stop_cancelled();
+                self.stopped_ahead = false;
+            }
             Source::Fail => {
                 let text = String::from_utf8_lossy(bytes);
                 let (code, message) = text.split_once('\0').unwrap_or((&text, ""));
@@ -195,13 +203,11 @@ impl Host<'_> {
     }
 
     pub(super) fn collect(&mut self) {
-        let out = &mut self.tap.guard().out;
-        if self.stdout.reader_gone {
-            out.clear();
-        } else if !out.is_empty() {
-            let mut bytes = std::mem::take(out);
-            self.output.push(&mut bytes);
+        let mut lines = self.tap.guard().take_lines();
+        if !self.stdout.reader_gone && !lines.is_empty() {
+            self.output.push(&mut lines);
         }
+        self.stop_cancelled();
     }
 
     pub(super) fn write(&mut self) {

@@ -11,8 +11,7 @@ use super::{Feed, Host};
 use crate::adapter::Order;
 use crate::lifecycle::{Cancel, Stop};
 use crate::run::control::{Info, Request, Server, Verb};
-
-const MAX_REASON: usize = 1000;
+use crate::time::Time;
 
 #[derive(Debug, Default)]
 pub(super) struct PendingRequests {
@@ -125,7 +124,7 @@ impl Host<'_> {
             // The agent is to stop now, even if the reader never reads on.
             cancel.stopped = true;
             self.update_view();
-            self.stop_agent(&cancel);
+            self.stop_agent(cancel.request.grace_ms);
         }
         let bytes = serde_json::to_vec(&cancel).unwrap_or_default();
         self.take(self.clock.now(), Source::Ask, &bytes);
@@ -156,30 +155,60 @@ impl Host<'_> {
             return self.answer(client, &refused("no_redirect", &why));
         }
         let by = if request.by.as_deref() == Some("filter") { "filter" } else { "control" };
-        let reason = request.reason.as_deref().unwrap_or("spile cancel");
-        let reason: String = reason.chars().take(MAX_REASON).collect();
-        if self.can_interrupt() && self.tap.guard().turns_open() > 0 {
-            self.tap.guard().request_cancel_open(by, &reason);
-        } else {
-            self.tap.guard().request_cancel(by, &reason);
-        }
+        self.cancel_turns(by, request.reason.as_deref().unwrap_or("spile cancel"));
         let accepted = json!({"spile": 1, "answer": "accepted", "turn": turn});
         self.answer(client, &accepted);
         if let Some(control) = &mut self.requests.server {
             control.wait_for(client, (stream, turn), request.then.clone());
         }
         if !stopped {
-            self.stop_agent(&cancel);
+            self.stop_agent(request.grace_ms);
         }
     }
 
-    fn stop_agent(&mut self, cancel: &TurnCancel) {
-        let cancel = Cancel {
-            interrupt: self.can_interrupt(),
-            within: cancel.request.grace_ms.map(Duration::from_millis),
-        };
+    /// Makes turns end as cancelled: those that are open, or all if the agent will not outlive the cancel.
+    fn cancel_turns(&mut self, by: &str, reason: &str) {
+        if self.can_interrupt() && self.tap.guard().turns_open() > 0 {
+            self.tap.guard().request_cancel_open(by, reason);
+        } else {
+            self.tap.guard().request_cancel(by, reason);
+        }
+    }
+
+    pub(super) fn stop_agent(&mut self, grace_ms: Option<u64>) {
+        let interrupt = self.can_interrupt();
+        let cancel = Cancel { interrupt, within: grace_ms.map(Duration::from_millis) };
         self.life.stop(self.clock.now(), Stop::Cancel(cancel));
         self.act();
+    }
+
+    /// Stops the agent of a turn that a condition of `--cancel-when` has cancelled, unless the turn has already ended.
+    pub(super) fn stop_cancelled(&mut self) {
+        let mut cancelled = self.tap.guard().take_cancelled();
+        cancelled.retain(|turn| self.tap.guard().is_at_work(&turn.stream, turn.turn));
+        let Some(first) = cancelled.first() else { return };
+        self.cancel_turns("filter", &first.reason);
+        if !self.stopped_ahead {
+            self.update_view();
+            self.stop_agent(None);
+        }
+    }
+
+    /// Stops the agent if a condition on time holds by the clock while the reader is slow; the turn ends at the place of this
+    /// moment in the output. An agent that takes prompts may have ended this turn in the output that was not read.
+    pub(super) fn stop_overdue(&mut self, now: Time) {
+        let due = self.condition_due().is_some_and(|due| due <= now);
+        if due {
+            self.stopped_ahead = true;
+            self.stop_agent(None);
+            self.enqueue(Source::Due, "due");
+        }
+    }
+
+    /// Time at which a condition on time holds while the reader is slow.
+    pub(super) fn condition_due(&self) -> Option<Time> {
+        let due = self.tap.condition_due(self.life.quiet_since());
+        due.filter(|_| !self.may_continue && !self.stopped_ahead)
     }
 
     pub(super) fn settle(&mut self) {
