@@ -7,6 +7,7 @@ use super::*;
 use crate::check::{self, Check};
 use crate::codec;
 use crate::exit::Exit;
+use crate::filter::cancel::Prices;
 use crate::filter::coalesce::{self, Coalesce};
 use crate::stage::{Io, Stage};
 
@@ -129,6 +130,8 @@ fn request_of(stream: &str) -> CancelRequest {
     }
 }
 
+const PRICES: &str = r#"{"":{"input":9000,"output":90000}}"#;
+
 fn any_options() -> impl Strategy<Value = Options> {
     let some = prop::option::weighted::<std::ops::Range<u64>>;
     let time = |most| some(0.4, 1..most).prop_map(|t| t.map(Duration::from_millis));
@@ -145,6 +148,8 @@ fn any_options() -> impl Strategy<Value = Options> {
             max_tokens,
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             max_cost: max_cost.map(|n| n as f64),
+            estimate: tool,
+            prices: pattern.then(|| Prices::parse(PRICES).unwrap()),
             ..Options::default()
         },
     )
