@@ -12,6 +12,10 @@ use super::turn::body;
 /// Depth to which the words of a runtime are looked for.
 const MAX_DEPTH: usize = 6;
 
+/// Most characters of a token on average. A smaller count of the output is a placeholder: Claude Code prints one token for a
+/// message until it has ended, and without partial messages never more.
+const MOST_CHARS: u64 = 10;
+
 /// Tokens and cost of a turn.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
@@ -71,15 +75,9 @@ impl Budget {
         (cost > max).then(|| exceeded(limit(), "--max-cost", estimated))
     }
 
-    /// Tokens of the turn. A count of the whole turn replaces the estimate.
     fn tokens(&self, options: &Options) -> Amount<u64> {
-        match self.so_far.usage {
-            Some(usage) => (total(&usage), false),
-            None => {
-                let estimated = if options.estimate { total(&self.flow.tokens()) } else { 0 };
-                (self.tokens.max(estimated), estimated > self.tokens)
-            }
-        }
+        let (usage, estimated) = self.counted(options);
+        (total(&usage), estimated)
     }
 
     /// Cost of the turn. Prices count only where the runtime reports tokens without their cost.
@@ -88,14 +86,27 @@ impl Budget {
         if self.so_far.cost_usd.is_some() && self.so_far.usage.is_some() {
             return (reported, false);
         }
-        let usage = self.so_far.usage.unwrap_or_else(|| {
-            let estimated = if options.estimate { self.flow.tokens() } else { Usage::default() };
-            let known = Usage { input_tokens: Some(self.tokens), ..Usage::default() };
-            if total(&estimated) > self.tokens { estimated } else { known }
-        });
+        let (usage, _) = self.counted(options);
         let priced = options.prices.as_ref().and_then(|prices| prices.cost(&self.model, &usage));
         let priced = priced.unwrap_or_default();
         (reported.max(priced), priced > reported)
+    }
+
+    /// Tokens of the turn. A count of the whole turn replaces the estimate, but for an output that is a placeholder.
+    fn counted(&self, options: &Options) -> Amount<Usage> {
+        let estimate = if options.estimate { self.flow.tokens() } else { Usage::default() };
+        match self.so_far.usage {
+            Some(usage) => {
+                let tokens = usage.output_tokens.or(usage.total_tokens).unwrap_or_default();
+                let most = tokens.saturating_mul(MOST_CHARS);
+                let is_placeholder = options.estimate && self.flow.output > most;
+                let output_tokens =
+                    if is_placeholder { estimate.output_tokens } else { usage.output_tokens };
+                (Usage { output_tokens, ..usage }, is_placeholder)
+            }
+            None if total(&estimate) > self.tokens => (estimate, true),
+            None => (Usage { input_tokens: Some(self.tokens), ..Usage::default() }, false),
+        }
     }
 }
 

@@ -98,16 +98,36 @@ fn an_estimate_is_marked() {
     assert_eq!(requested["message"], why);
     assert_eq!(requested["data"], json!({"condition": why, "asks": false, "estimated": true}));
     assert_eq!(find(&events, "turn_cancelled").unwrap()["reason"], why);
-    // The runtime's own count of the turn replaces it, whatever comes then.
+    // The runtime's own count of the turn replaces it.
     let feed = |s: &mut Script| {
         start_with(s, 0, "m");
         so_far(s, 1, 1, None);
-        (2..9).for_each(|at| s.answer(at, "abcdefg"));
+        s.answer(2, "abcdefghij");
     };
     assert_eq!(find(&outcome(&options, feed).1, "cancel_requested"), None);
     let without = only(|o| o.max_tokens = Some(3));
     let feed = |s: &mut Script| (0..9).for_each(|at| s.answer(at, "abcdefg"));
     assert_eq!(find(&outcome(&without, feed).1, "cancel_requested"), None);
+}
+
+#[test]
+fn an_output_of_a_token_for_more_than_ten_characters_is_a_placeholder() {
+    let feed = |s: &mut Script| {
+        start_with(s, 0, "m");
+        so_far(s, 1, 100, None);
+        s.answer(2, "0123456789");
+        s.answer(3, "0123456789x");
+    };
+    let of = |max, estimate| {
+        let options = only(|o| (o.max_tokens, o.estimate) = (Some(max), estimate));
+        outcome(&options, feed)
+    };
+    // Then 21 characters are six tokens.
+    let (shorts, events) = of(105, true);
+    assert_eq!(shorts[3..5], ["3 delta 0123456789x", "3 cancel_requested"]);
+    assert_eq!(find(&events, "cancel_requested").unwrap()["data"]["estimated"], true);
+    assert_eq!(find(&of(106, true).1, "cancel_requested"), None);
+    assert_eq!(find(&of(105, false).1, "cancel_requested"), None);
 }
 
 #[test]
