@@ -126,7 +126,6 @@ pub struct Cancel {
     /// Requests that were not taken yet.
     requests: Vec<CancelRequest>,
     cancelled: u64,
-    over: bool,
     streams: Streams<Stream>,
     /// Lower bound of all streams' deadlines; a tick that came too early computes it anew.
     due: Option<Time>,
@@ -142,7 +141,6 @@ impl Cancel {
             receiver,
             requests: Vec::new(),
             cancelled: 0,
-            over: false,
             streams: Streams::default(),
             due: None,
             ended_here: false,
@@ -161,7 +159,7 @@ impl Cancel {
 
     /// True if a turn was ended here and no other stream is open: the rest of the input does not matter.
     pub fn is_over(&self) -> bool {
-        self.over
+        self.ended_here && !self.streams.iter().any(|stream| stream.live)
     }
 
     /// Takes the refusal of a request. With the code `no_turn` or `other_turn` the turn has ended by itself, and its end
@@ -225,13 +223,6 @@ impl Cancel {
         self.streams[at].terminate(now, out);
         self.ended_here = true;
         self.cancelled += 1;
-        self.update_done();
-    }
-
-    fn update_done(&mut self) {
-        if self.ended_here && !self.streams.iter().any(|stream| stream.live) {
-            self.over = true;
-        }
     }
 
     fn on_numbered(&mut self, now: Time, at: usize, event: &Event<'_>, out: &mut Out<'_>) {
@@ -252,7 +243,6 @@ impl Cancel {
         if let Some(condition) = triggered {
             self.trigger(now, at, &condition, out);
         } else if event.kind.is_terminal() || event.turn.is_none() {
-            self.update_done();
         }
     }
 }

@@ -76,6 +76,17 @@ impl Guard {
         }
     }
 
+    /// As [`Guard::on_tick`] for the time of [`Guard::condition_due`]: the agent has been stopped for it and may have exited.
+    pub fn on_condition_due(&mut self, due: Time) {
+        let timeless = |guard: &mut Self, timeless| {
+            let conditions = guard.conditions.as_mut();
+            conditions.is_some_and(|c| std::mem::replace(&mut c.timeless, timeless))
+        };
+        let before = timeless(self, false);
+        self.on_tick(due);
+        timeless(self, before);
+    }
+
     /// Hands the lines since the last call to the conditions.
     pub(super) fn observe(&mut self) {
         let Some(conditions) = &mut self.conditions else { return };

@@ -61,4 +61,5 @@ mod tls;
 mod transcripts;
 mod usage;
 mod view;
+mod when;
 mod wrap;

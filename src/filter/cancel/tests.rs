@@ -139,7 +139,7 @@ fn untouched(options: &Options, feed: impl FnOnce(&mut Script)) {
     let (chain, filter) = cancel(options);
     assert_eq!(drive(chain, &script.lines), script.lines);
     let filter = filter.borrow();
-    assert_eq!((filter.requests.len(), filter.cancelled, filter.over), (0, 0, false));
+    assert_eq!((filter.requests.len(), filter.cancelled, filter.is_over()), (0, 0, false));
 }
 
 #[test]
@@ -396,7 +396,7 @@ fn where_nobody_can_be_asked_the_first_turn_is_opened_and_ended() {
     );
     assert!(out[2].1.contains(r#""turn":1,"seq":2"#) && out[2].1.contains(r#""runtime":"codex""#));
     assert!(out[3].1.contains(r#""turn":1,"seq":3"#) && out[3].1.contains(r#""label":"l""#));
-    assert!(filter.borrow().over);
+    assert!(filter.borrow().is_over());
 }
 
 #[test]

@@ -269,18 +269,31 @@ fn a_turn_that_has_another_end_already_is_not_stopped_again() {
     assert!(outline(&parse(&lines)).ends_with("block_final(ab) turn_failed(timeout_total)"));
 }
 
+/// A turn that may take a second.
+fn at_work() -> Guard {
+    let mut g = guard(MAX_BLOCK);
+    g.cancel_when(Options { after: Some(Duration::from_secs(1)), ..Options::default() });
+    g.at(at(0)).start_turn(&TurnStarted::default());
+    g.take_lines();
+    g
+}
+
 #[test]
 fn what_is_read_after_the_agents_exit_is_cancelled_by_no_time() {
     for exited in [false, true] {
-        let mut g = guard(MAX_BLOCK);
-        g.cancel_when(Options { after: Some(Duration::from_secs(1)), ..Options::default() });
-        g.at(at(0)).start_turn(&TurnStarted::default());
-        g.take_lines();
+        let mut g = at_work();
         if exited {
             g.stop_timing();
         }
         assert_eq!(g.deadline().is_some(), !exited);
         assert_eq!(g.condition_due(None).is_some(), !exited);
+        if exited {
+            // It was stopped for a condition, which is handled later.
+            let mut g = at_work();
+            g.stop_timing();
+            g.on_condition_due(at(1000));
+            assert_eq!(g.take_cancelled().len(), 1);
+        }
         g.at(at(5000)).end(&end(TurnVerdict::ByExit));
         let end = if exited { "turn_completed(end_of_output)" } else { "turn_cancelled(" };
         assert!(outline(&parse(&g.take_lines())).contains(end));

@@ -118,7 +118,7 @@ impl Host<'_> {
             }
             Source::Ask => self.on_cancel(bytes),
             Source::Due => {
-                self.tap.on_tick(at);
+                self.tap.guard().on_condition_due(at);
                 self.stop_cancelled();
                 self.stopped_ahead = false;
             }

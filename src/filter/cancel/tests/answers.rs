@@ -39,7 +39,7 @@ fn a_wrap_is_asked_once_and_ends_the_turn_itself() {
     assert!(out[3].1.contains(r#""asks":true"#) && !out[3].1.contains("\"seq\""));
     let filter = filter.borrow();
     assert_eq!(filter.requests, [request()]);
-    assert_eq!((filter.cancelled, filter.over), (1, false));
+    assert_eq!((filter.cancelled, filter.is_over()), (1, false));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn where_nobody_can_end_it_the_turn_ends_here() {
         assert_eq!(shorts(&out), want);
         assert!(out[4].1.contains(&format!(r#""code":"{code}""#)));
         let filter = filter.borrow();
-        assert_eq!((filter.cancelled, filter.over), (1, true));
+        assert_eq!((filter.cancelled, filter.is_over()), (1, true));
     }
 }
 
@@ -165,11 +165,11 @@ fn what_was_ended_stays_ended_and_other_streams_pass() {
         "5 delta x",
     ];
     assert_eq!(shorts(&out), want);
-    assert!(!filter.borrow().over, "the other stream is open");
+    assert!(!filter.borrow().is_over(), "the other stream is open");
     script.complete(6, "t");
     let (chain, filter) = cancel(&only(|o| o.max_text = Some(1)));
     drive(chain, &script.lines);
-    assert!(filter.borrow().over);
+    assert!(filter.borrow().is_over());
 }
 
 #[test]
