@@ -93,6 +93,8 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l label -d 'Name for 
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l max-line -d 'Longest line that is parsed; a longer one is carried in pieces' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l max-block -d 'Longest block of text; a longer one continues in a new block' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l fail-on-stop -d 'Stop reasons that make a turn failed although the runtime calls it complete' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l cancel-when -d 'Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l prices -d 'Prices of models, for a cost that the runtime does not report before the turn\'s end' -r -F
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l grace -d 'Time between SIGINT, SIGTERM and SIGKILL' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l timeout -d 'Fail the turn and end the agent if the run takes longer; for all limits, 0 is none' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l idle-timeout -d 'The same if stdout and stderr are silent for this time' -r
@@ -107,6 +109,7 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l once -d 'Do not sta
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l pty -d 'Run the agent in a terminal; at a terminal, you use it'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l keep-escapes -d 'Keep escape sequences and carriage returns in plain output, stderr and results of tools'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l strict -d 'Exit with status 65 if any output of the agent could not be parsed'
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l estimate -d 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn\'s end'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max -d 'Most code points in a merged delta; a longer delta passes whole' -r
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l min -d 'Code points to hold before a silence alone emits them' -r
@@ -211,14 +214,16 @@ complete -c spile -n "__fish_spile_using_subcommand cancel" -l after -d 'The tur
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l when-idle -d 'No event has come for this time; 0 is no limit' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l match -d 'The answer matches, also across deltas; of a long block the last 4 KiB are searched' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-tool -d 'A tool with one of these names is called' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-repeat -d 'A tool has the same input and the same result this many times in a row; numbers in results count as the same' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-text -d 'The answers have more characters' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-tokens -d 'More tokens are used, if the runtime reports them before the end' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-repeat -d 'A tool has the same input and the same result this many times in a row; numbers and times in results count as the same' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-text -d 'The answers have more characters: 5000, 20k' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-tokens -d 'More tokens are used, if the runtime reports them before the end: 5000, 200k, 2M' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-cost -d 'The turn costs more, if the runtime reports it before the end' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l prices -d 'Prices of models, for a cost that the runtime does not report before the turn\'s end' -r -F
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l clock -d 'Source of times: `event` makes the output depend on the input alone' -r -f -a "wall\t'From the clock on the wall'
 event\t'From the events\' own `ts`: the output is a pure function of the input'"
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-line -d 'Longest line that is parsed; a longer one passes unchanged' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l all -d 'All your runs'
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l estimate -d 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn\'s end'
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand ps" -l json -d 'Write one JSON object a line instead of the table'

@@ -126,7 +126,10 @@ const EXAMPLES: &str = "Examples:
     --verbose | spile view
   codex exec --json 'explain this repo' </dev/null \\
     | spile wrap --label docs | spile view
-  spile wrap -- make test | spile view --format plain";
+  spile wrap -- make test | spile view --format plain
+  spile wrap --cancel-when 'after=20m,repeat=5,match=rm -rf' \\
+    -- claude -p 'fix the tests' --output-format stream-json --verbose \\
+    >run.ndjson";
 
 /// Names of the adapters for completions; aliases are hidden.
 pub(super) fn runtimes() -> PossibleValuesParser {
