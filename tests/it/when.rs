@@ -220,9 +220,9 @@ signal.sigwait([signal.SIGINT])' "$0""#;
 #[test]
 fn with_an_agent_it_is_the_filter_in_a_pipe() {
     let room = Room::new();
-    let claude = (self::claude(), "claude");
+    let printed = (claude(), "claude");
     let opencode = (OPENCODE.to_owned(), "opencode");
-    for (text, from) in [&claude, &opencode] {
+    for (text, from) in [&printed, &opencode] {
         std::fs::write(room.path(from), text).unwrap();
     }
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
