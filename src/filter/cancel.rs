@@ -242,7 +242,6 @@ impl Cancel {
         }
         if let Some(condition) = triggered {
             self.trigger(now, at, &condition, out);
-        } else if event.kind.is_terminal() || event.turn.is_none() {
         }
     }
 }
