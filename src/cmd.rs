@@ -6,6 +6,7 @@ mod check;
 mod chunk;
 mod coalesce;
 mod common;
+mod conditions;
 mod config;
 mod demo;
 mod export;

@@ -7,6 +7,9 @@ pub mod heartbeat;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use crate::event::Event;
 use crate::time::Time;
 
@@ -35,6 +38,29 @@ pub trait Filter {
     /// Emits held events at the end of the input. The last call.
     fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
         self.on_flush(now, out);
+    }
+}
+
+/// A filter that also has another owner, who reads its results or calls its own methods.
+impl<F: Filter> Filter for Rc<RefCell<F>> {
+    fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
+        self.borrow_mut().on_event(now, event, out);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.borrow().deadline()
+    }
+
+    fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
+        self.borrow_mut().on_tick(now, out);
+    }
+
+    fn on_flush(&mut self, now: Time, out: &mut Out<'_>) {
+        self.borrow_mut().on_flush(now, out);
+    }
+
+    fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
+        self.borrow_mut().on_end(now, out);
     }
 }
 

@@ -4,6 +4,7 @@
 mod block;
 mod calls;
 mod clean;
+mod conditions;
 mod ending;
 mod files;
 mod streams;
@@ -20,6 +21,7 @@ use crate::event::{TurnStarted, Type, UsageAndCost, VERSION, tool_id};
 use crate::time::Time;
 
 use block::Blocks;
+use conditions::Conditions;
 pub use ending::TurnEnd;
 pub use streams::MAX_STREAMS;
 use streams::StreamState;
@@ -54,8 +56,9 @@ enum Origin {
 #[derive(Debug)]
 pub struct Guard {
     config: Config,
-    /// Finished lines, each with its line feed; the caller takes them.
+    /// Finished lines, each with its line feed; the caller takes them, with [`Guard::cancel_when`] by [`Guard::take_lines`].
     pub out: Vec<u8>,
+    conditions: Option<Box<Conditions>>,
     writer: Writer,
     runtime: &'static str,
     time: Time,
@@ -98,6 +101,7 @@ impl Guard {
             ended: 0,
             config,
             out: Vec::new(),
+            conditions: None,
             writer: Writer { mends_raw: true, ..Writer::default() },
             runtime: "unknown",
             time: Time::default(),
@@ -139,7 +143,11 @@ impl Guard {
 
     /// Sets the time of the events that follow; time never goes back.
     pub fn at(&mut self, now: Time) -> &mut Self {
-        self.time = self.time.max(now);
+        if now > self.time {
+            // The lines so far are of the time before.
+            self.observe();
+            self.time = now;
+        }
         self
     }
 

@@ -261,6 +261,11 @@ impl Lifecycle {
         self.view.phase == Phase::Between && self.exited.is_none()
     }
 
+    /// Time of the last output; `None` while output is not read.
+    pub fn quiet_since(&self) -> Option<Time> {
+        (!self.held).then_some(self.last_output)
+    }
+
     pub fn idle(&self, now: Time) -> Duration {
         now.since(self.last_output)
     }

@@ -39,5 +39,5 @@ pub(crate) use program::own as own_program;
 pub(crate) use record::Record;
 pub(crate) use shell::{new_stream_id, pause, shell, terminal};
 pub(crate) use signal::{die_of, reset_inherited};
-pub(crate) use single::{single, single_cancel};
+pub(crate) use single::{single, single_cancel, single_piped};
 pub(crate) use spool::SpoolLimits;

@@ -242,12 +242,9 @@ impl FilterStage {
         Self::of(Filtered { chain, clock, time: Time::default() }, reading)
     }
 
-    /// Passes an event to the filters that is no line of the input.
-    pub fn inject(&mut self, now: Time, line: &str, io: &mut Io) {
-        if let Ok(event) = codec::decode_text(line) {
-            let now = self.to.now(now);
-            self.to.chain.on_event(now, &event, &mut io.out);
-        }
+    /// Time of the filters: the clock's, or that of the last event.
+    pub fn time(&self, now: Time) -> Time {
+        self.to.now(now)
     }
 }
 

@@ -220,16 +220,27 @@ impl Tap {
         self.errors.feed(bytes, |piece| guard.at(now).stderr(&error_line(piece, plain)));
     }
 
-    /// Time has passed: what is held of an unknown runtime is plain text.
+    /// Time has passed: what is held of an unknown runtime is plain text, and conditions on time may hold.
     pub fn on_tick(&mut self, now: Time) {
-        if self.deadline().is_some_and(|at| at <= now) {
+        if self.decides_at().is_some_and(|at| at <= now) {
             self.decide();
             self.release(now);
         }
+        self.guard.on_tick(now);
     }
 
     /// Time of the next tick.
     pub fn deadline(&self) -> Option<Time> {
+        self.decides_at().into_iter().chain(self.guard.deadline()).min()
+    }
+
+    /// Time at which a condition holds if nothing comes until then; see [`Guard::condition_due`].
+    pub fn condition_due(&self, quiet_since: Option<Time>) -> Option<Time> {
+        self.guard.condition_due(quiet_since)
+    }
+
+    /// Time at which what is held is read.
+    fn decides_at(&self) -> Option<Time> {
         match &self.source {
             // Headers and comments decide nothing; the first event behind them does.
             Source::Held { frames, scan, .. } if frames.is_sent() && scan.seen == 0 => None,

@@ -100,7 +100,7 @@ impl Runtime for Adk {
             (author.messages, author.partial) = (author.messages + 1, false);
             let used = author.usage.take();
             spend(&mut self.spent, used, None);
-            emit.note_spent(&self.spent);
+            emit.report_spent(&self.spent);
         }
     }
 

@@ -63,7 +63,7 @@ fn footer(piece: Piece<'_>, spent: &mut UsageAndCost, emit: &mut Emit<'_>) {
     let session = cost.split(',').find_map(|part| part.trim().strip_suffix(" session."));
     let session = session.and_then(|part| part.strip_prefix('$')?.parse().ok());
     spent.cost_usd = session.or(spent.cost_usd);
-    emit.note_spent(spent);
+    emit.report_spent(spent);
 }
 
 /// A count such as `597`, `8.6k` or `1.2M`, as exact as it is written.

@@ -185,7 +185,8 @@ impl Claude {
     fn notice(&mut self, line: &str, fields: &Fields<'_>, emit: &mut Emit<'_>) {
         let event = fields.object("event");
         if let Some(usage) = event.and_then(|event| self.dialect.usage(event.get("usage")?)) {
-            self.tally.count(usage, emit);
+            let parent = fields.text("parent_tool_use_id");
+            self.tally.count(parent.as_deref(), usage, emit);
         }
         if let Some(limit) = fields.object("rate_limit_info")
             && limit.text("status").as_deref() == Some("rejected")
@@ -234,8 +235,14 @@ impl Claude {
             }
             ("content_block_stop", _) => partial.stop(place, emit),
             ("message_start", _) => {
-                let id = event.message.as_ref().and_then(|message| message.id.as_deref());
-                partial.message(parent, id.unwrap_or_default());
+                let message = event.message.as_ref();
+                let id = message.and_then(|message| message.id.as_deref()).unwrap_or_default();
+                partial.message(parent, id);
+                let usage = message.and_then(|message| message.usage);
+                if let Some(usage) = usage.filter(|_| !id.is_empty() && self.dialect.has_ids) {
+                    self.tally.resume(parent, id);
+                    self.tally.count(parent, self.dialect.with_all_input(usage), emit);
+                }
             }
             // The frame of a message: its end has nothing.
             ("message_stop" | "ping", _) => {}

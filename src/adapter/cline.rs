@@ -108,7 +108,7 @@ impl Cline {
             ("iteration_end" | "done", _) => {}
             ("usage", _) => {
                 spend(&mut self.spent, usage(event), event.f64("cost"));
-                emit.note_spent(&self.spent);
+                emit.report_spent(&self.spent);
             }
             ("error", _) => {
                 let error = event.get("error");

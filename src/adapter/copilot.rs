@@ -105,7 +105,7 @@ impl Runtime for Copilot {
             "assistant.turn_end" => self.settled = emit.input.error.is_none() && emit.answered(),
             "assistant.usage" if parent.is_none() => {
                 spend(&mut self.spent, usage(data), None);
-                emit.note_spent(&self.spent);
+                emit.report_spent(&self.spent);
             }
             "tool.execution_start" => self.tool(data, parent, emit),
             "tool.execution_complete" => tool_done(data, parent, emit),

@@ -55,7 +55,7 @@ impl Runtime for Grok {
             ("tool_call_update", _) => finish(&value, emit),
             ("usage", _) => {
                 spend(&mut self.spent, usage(value.at("usage")), None);
-                emit.note_spent(&self.spent);
+                emit.report_spent(&self.spent);
             }
             ("error", _) => {
                 self.error = Some(value.text("message").to_owned());

@@ -193,7 +193,7 @@ impl Wire {
             let (read, written) = ("input_cache_read", "input_cache_creation");
             let used = tokens(used, ["input_other", "output", read, written, ""]);
             spend(&mut self.spent, Some(with_cache(used)), None);
-            emit.note_spent(&self.spent);
+            emit.report_spent(&self.spent);
         }
         emit.status("usage", "", payload.clone());
     }

@@ -111,7 +111,7 @@ impl Opencode {
 /// Adds the usage and cost of a step.
 fn step(part: &Value, spent: &mut UsageAndCost, emit: &mut Emit<'_>) {
     spend(spent, usage(part.at("tokens")).map(with_cache), part.f64("cost"));
-    emit.note_spent(spent);
+    emit.report_spent(spent);
 }
 
 fn fail(error: &Value, spent: &mut UsageAndCost, emit: &mut Emit<'_>) {

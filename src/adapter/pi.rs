@@ -233,7 +233,7 @@ impl Pi {
         self.next_message();
         let used = message.at("usage");
         spend(&mut self.spent, usage(used).map(with_cache), used.at("cost").f64("total"));
-        emit.note_spent(&self.spent);
+        emit.report_spent(&self.spent);
         self.note(message);
     }
 

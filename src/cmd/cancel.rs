@@ -1,9 +1,7 @@
 //! `spile cancel`.
 
-use std::cell::RefCell;
 use std::ffi::OsString;
 use std::ops::ControlFlow;
-use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -11,17 +9,17 @@ use clap::ValueHint;
 use regex::Regex;
 
 use super::common::{self, ReadingArgs, named as by_name};
+use super::conditions::EstimateArgs;
 use super::usage;
 use crate::codec;
 use crate::event::Type;
 use crate::exit::Exit;
-use crate::filter::Chain;
-use crate::filter::cancel::{Cancel, Options, Requests};
+use crate::filter::cancel::{Options, count, dollars, repeats};
 use crate::run::control::{
     Answer, Ask, CancelFilter, CancelTurn, Found, Info, Request, ask_all, find,
 };
 use crate::run::{self, Inputs, Waiting};
-use crate::stage::{Clock, FilterStage};
+use crate::stage::Clock;
 
 /// Wait beyond the grace of a run, for its last output.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,18 +83,20 @@ struct Conditions {
     /// A tool with one of these names is called
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     on_tool: Vec<String>,
-    /// A tool has the same input and the same result this many times in a row; numbers in results count as the same
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..))]
+    /// A tool has the same input and the same result this many times in a row; numbers and times in results count as the same
+    #[arg(long, value_name = "N", value_parser = repeats)]
     on_repeat: Option<u64>,
-    /// The answers have more characters
-    #[arg(long, value_name = "N")]
+    /// The answers have more characters: 5000, 20k
+    #[arg(long, value_name = "N", value_parser = count)]
     max_text: Option<u64>,
-    /// More tokens are used, if the runtime reports them before the end
-    #[arg(long, value_name = "N")]
+    /// More tokens are used, if the runtime reports them before the end: 5000, 200k, 2M
+    #[arg(long, value_name = "N", value_parser = count)]
     max_tokens: Option<u64>,
     /// The turn costs more, if the runtime reports it before the end
     #[arg(long, value_name = "USD", value_parser = dollars)]
     max_cost: Option<f64>,
+    #[command(flatten)]
+    estimate: EstimateArgs,
     /// Source of times: `event` makes the output depend on the input alone
     #[arg(long, default_value = "wall", value_parser = by_name::<Clock>())]
     clock: Clock,
@@ -109,18 +109,11 @@ const EXAMPLES: &str = "Examples:
     --verbose \\
     | spile cancel --after 20m --when-idle 5m --match 'rm -rf' | spile view";
 
-fn dollars(text: &str) -> Result<f64, String> {
-    let amount: Option<f64> = text.parse().ok();
-    amount
-        .filter(|amount| amount.is_finite() && *amount >= 0.0)
-        .ok_or_else(|| "write US dollars like 0.50".to_owned())
-}
-
 pub(super) fn run(args: Args) -> Result<Exit> {
     let Args { named, reason, grace, conditions, reading } = args;
     // A limit of 0 never holds, and still makes this a filter.
     let never = conditions.after.or(conditions.when_idle).is_some();
-    let options = Options {
+    let mut options = Options {
         after: common::limit(conditions.after),
         when_idle: common::limit(conditions.when_idle),
         pattern: conditions.pattern,
@@ -130,7 +123,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_tokens: conditions.max_tokens,
         max_cost: conditions.max_cost,
         reason: reason.clone(),
+        ..Options::default()
     };
+    conditions.estimate.add_to(&mut options)?;
     let is_named = named.is_selected() || !named.streams.is_empty();
     match (is_named, options.is_any() || never) {
         (_, true) if named.is_selected() => Err(usage(
@@ -153,11 +148,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                 ))
             };
             let inputs = Inputs::open(&named.streams).map_err(wrong)?;
-            let requests = Rc::new(RefCell::new(Requests::default()));
-            let filter = Cancel::new(options, Rc::clone(&requests));
-            let chain = Chain::new(vec![Box::new(filter)]);
-            let stage = FilterStage::new(chain, conditions.clock, &reading.reading());
-            run::single_cancel(&mut CancelFilter::new(stage, requests, grace), inputs)
+            let clock = conditions.clock;
+            let mut filter = CancelFilter::new(options, clock, &reading.reading(), grace);
+            run::single_cancel(&mut filter, inputs)
         }
     }
 }

@@ -13,14 +13,18 @@ use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::common;
+use super::conditions::CancelWhenArgs;
 use super::usage;
 use crate::adapter::{self, ADAPTERS, Spec};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
+use crate::filter::cancel::Options;
 use crate::guard;
 use crate::lifecycle::{DRAIN_MOST, Limits};
+use crate::run::control::{CancelFilter, Piped};
 use crate::run::{self, Drive, Inputs, KeyLock, Plan, Record, SpoolLimits, Stdin, Waiting};
 use crate::secret;
+use crate::stage::{Clock, Reading};
 use crate::tap::{Config, Fed, Tap};
 use drive::{DriveArgs, Prepared, Terminal};
 
@@ -75,6 +79,8 @@ pub(super) struct Args {
     fail_on_stop: Vec<String>,
     #[command(flatten)]
     drive: DriveArgs,
+    #[command(flatten)]
+    conditions: CancelWhenArgs,
     #[command(flatten)]
     supervise: Supervise,
     /// Agent to start, with its arguments; a -- before it is always allowed
@@ -132,7 +138,10 @@ const EXAMPLES: &str = "Examples:
     --verbose | spile view
   codex exec --json 'explain this repo' </dev/null \\
     | spile wrap --label docs | spile view
-  spile wrap -- make test | spile view --format plain";
+  spile wrap -- make test | spile view --format plain
+  spile wrap --cancel-when 'after=20m,repeat=5,match=rm -rf' \\
+    -- claude -p 'fix the tests' --output-format stream-json --verbose \\
+    >run.ndjson";
 
 /// Names of the adapters for completions; aliases are hidden.
 pub(super) fn runtimes() -> PossibleValuesParser {
@@ -188,13 +197,15 @@ pub(super) fn run(mut args: Args) -> Result<Exit> {
         if args.keep_escapes {
             tap.keep_escapes();
         }
-        return normalise(Fed::new(tap, config, args.fail_on_stop, flag), args.stdin);
+        let fed = Fed::new(tap, config, args.fail_on_stop, flag);
+        return normalise(fed, args.stdin, args.conditions.options()?);
     }
     start(args, config, from)
 }
 
 /// Starts the agent.
 fn start(args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit> {
+    let conditions = args.conditions.options()?;
     let shown = secret::mask(&words(&args.command));
     let at_terminal = run::waiting() == Waiting::Terminal;
     let terminal = if args.pty { Terminal::Yes } else { Terminal::No };
@@ -211,6 +222,7 @@ fn start(args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit
         tap.keep_escapes();
     }
     tap.guard().fail_on_stop(args.fail_on_stop);
+    conditions.into_iter().for_each(|conditions| tap.guard().cancel_when(conditions));
     if args.stdin.is_none() && !reads_prompt && run::waiting() == Waiting::Bytes {
         run::warn(NOT_PASSED_ON);
     }
@@ -264,7 +276,7 @@ fn is_output(word: &OsStr) -> bool {
 }
 
 /// Reads an agent's output on stdin.
-fn normalise(mut fed: Fed, stdin: Option<Stdin>) -> Result<Exit> {
+fn normalise(mut fed: Fed, stdin: Option<Stdin>, conditions: Option<Options>) -> Result<Exit> {
     if stdin.is_some() {
         return Err(usage(
             "--stdin is for a command that wrap starts: spile wrap --stdin pipe -- CMD",
@@ -275,8 +287,14 @@ fn normalise(mut fed: Fed, stdin: Option<Stdin>) -> Result<Exit> {
             "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
         ));
     }
-    run::single(&mut fed, Inputs::stdin())
+    let Some(options) = conditions else { return run::single(&mut fed, Inputs::stdin()) };
+    // As `spile wrap | spile cancel`.
+    let filter = CancelFilter::new(options, Clock::Wall, &Reading::default(), GRACE);
+    run::single_piped(&mut Piped::new(fed, filter), Inputs::stdin())
 }
+
+/// Time until an agent behind another wrap is killed, as of `spile cancel`.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Largest value of `--spool-mem`, in bytes.
 const MAX_SPOOL_MEM: usize = 1 << 30;

@@ -2,15 +2,17 @@
 //! without one ends the turn itself; after that nothing of the turn passes.
 
 mod budget;
+mod estimate;
+mod list;
+mod mask;
+mod prices;
 mod repeat;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod truncate;
 mod turn;
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use regex::Regex;
@@ -21,7 +23,10 @@ use crate::event::{Event, Type};
 use crate::streams::Streams;
 use crate::time::Time;
 
-use stream::{Stream, ends_itself};
+pub use list::{count, dollars, repeats};
+pub use prices::Prices;
+use stream::{Stream, TimeLimits};
+pub use truncate::Truncate;
 
 /// Conditions, of which the first that holds ends the turn.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +39,7 @@ pub struct Options {
     pub pattern: Option<Regex>,
     /// Names of tools of which one was started.
     pub tools: Vec<String>,
-    /// Calls in a row of the same tool with the same input and result; numbers in the result count as the same.
+    /// Calls in a row of the same tool with the same input and result; numbers and times in the result count as the same.
     pub on_repeat: Option<u64>,
     /// Code points of the answers.
     pub max_text: Option<u64>,
@@ -42,8 +47,26 @@ pub struct Options {
     pub max_tokens: Option<u64>,
     /// Cost in US dollars, as far as the runtime reports it before the turn's end.
     pub max_cost: Option<f64>,
+    /// True if tokens that the runtime does not report on the way are estimated.
+    pub estimate: bool,
+    /// Prices for tokens of which the runtime reports no cost on the way.
+    pub prices: Option<Prices>,
     /// Reason in words; the condition by default.
     pub reason: Option<String>,
+}
+
+/// A condition that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Condition {
+    words: String,
+    /// True if the runtime did not report what exceeds the limit.
+    estimated: bool,
+}
+
+impl From<String> for Condition {
+    fn from(words: String) -> Self {
+        Self { words, estimated: false }
+    }
 }
 
 impl Options {
@@ -82,26 +105,27 @@ pub struct CancelRequest {
     pub turn: u64,
     /// Reason in words.
     pub reason: String,
-    /// Receiver of the request.
-    pub control: Control,
+    /// Receiver of the request; `None` is the wrap in which the filter runs.
+    pub control: Option<Control>,
 }
 
-/// Requests of the filter and their results; shared with the code that sends them.
-#[derive(Debug, Default)]
-pub struct Requests {
-    /// Requests to send. A refusal passes through the filter as [`refusal`].
-    pub open: Vec<CancelRequest>,
-    /// Turns that this filter has cancelled.
-    pub cancelled: u64,
-    /// A turn was ended here and no other stream is open: the rest of the input does not matter.
-    pub over: bool,
+/// Program that can end the turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receiver {
+    /// The wrap of the stream's `session` event. A stream without one is ended by the filter.
+    Session,
+    /// The wrap in which the filter runs.
+    Host,
 }
 
-/// The filter.
+/// The filter. [`Cancel::take_requests`] are to be sent after every call; a refusal comes back by [`Cancel::refused`].
 #[derive(Debug)]
 pub struct Cancel {
     options: Options,
-    requests: Rc<RefCell<Requests>>,
+    receiver: Receiver,
+    /// Requests that were not taken yet.
+    requests: Vec<CancelRequest>,
+    cancelled: u64,
     streams: Streams<Stream>,
     /// Lower bound of all streams' deadlines; a tick that came too early computes it anew.
     due: Option<Time>,
@@ -109,42 +133,87 @@ pub struct Cancel {
     ended_here: bool,
 }
 
-/// Line, without a line feed, of the event that a request was refused. With the `code` `no_turn` or `other_turn` the turn has
-/// ended by itself, with any other no wrap can end it. It has no `ts`: only the filter reads it, and emits its own event if
-/// the turn is still open.
-pub fn refusal(request: &CancelRequest, code: &str, why: &str) -> String {
-    json!({
-        "v": 1,
-        "type": "status",
-        "stream": request.stream,
-        "turn": request.turn,
-        "kind": "cancel_refused",
-        "message": why,
-        "data": {"code": code},
-    })
-    .to_string()
-}
-
-/// True for a [`refusal`], not for the event of another cancel.
-fn is_refusal(event: &Event<'_>) -> bool {
-    event.kind == Type::Status && event.ts.is_none() && event.line.contains("cancel_refused")
-}
-
 impl Cancel {
-    /// A filter at the start of its input that puts its requests into `requests`.
-    pub fn new(options: Options, requests: Rc<RefCell<Requests>>) -> Self {
-        Self { options, requests, streams: Streams::default(), due: None, ended_here: false }
+    /// A filter at the start of its input.
+    pub fn new(options: Options, receiver: Receiver) -> Self {
+        Self {
+            options,
+            receiver,
+            requests: Vec::new(),
+            cancelled: 0,
+            streams: Streams::default(),
+            due: None,
+            ended_here: false,
+        }
+    }
+
+    /// Takes the requests to send.
+    pub fn take_requests(&mut self) -> Vec<CancelRequest> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Number of turns that this filter has cancelled.
+    pub fn cancelled(&self) -> u64 {
+        self.cancelled
+    }
+
+    /// True if a turn was ended here and no other stream is open: the rest of the input does not matter.
+    pub fn is_over(&self) -> bool {
+        self.ended_here && !self.streams.iter().any(|stream| stream.live)
+    }
+
+    /// Takes the refusal of a request. With the code `no_turn` or `other_turn` the turn has ended by itself, and its end
+    /// follows; with any other nobody else can end it. A turn that has ended in the meantime has no request.
+    pub fn refused(
+        &mut self,
+        now: Time,
+        request: &CancelRequest,
+        (code, why): (&str, &str),
+        out: &mut Out<'_>,
+    ) {
+        let Some(at) = self.streams.find(&request.stream) else { return };
+        let stream = &mut self.streams[at];
+        if !stream.awaits(request.turn) {
+            return;
+        }
+        let ends_itself = matches!(code, "no_turn" | "other_turn");
+        let why = if ends_itself { "the turn is over by itself" } else { why };
+        let data = json!({"code": code});
+        out.emit(now, |buf| stream.status(now, ("cancel_refused", why), data, buf));
+        if ends_itself {
+            stream.leave();
+        } else {
+            self.terminate(now, at, out);
+        }
+    }
+
+    /// Time at which a condition on time holds if nothing comes until then, where `quiet_since` is the time of the last
+    /// output, of which not all has arrived here; `None` if silence does not count.
+    pub fn due(&self, quiet_since: Option<Time>) -> Option<Time> {
+        let idle = self.options.when_idle.filter(|_| quiet_since.is_some());
+        let limits = TimeLimits { idle, ..self.limits(quiet_since.unwrap_or_default()) };
+        let due = self.streams.iter().filter_map(|stream| stream.deadline(limits));
+        let due = due.map(|(due, _)| due);
+        due.min()
+    }
+
+    fn limits(&self, quiet_since: Time) -> TimeLimits {
+        TimeLimits { after: self.options.after, idle: self.options.when_idle, quiet_since }
     }
 
     /// A condition holds: sends a request to the wrap, or ends the turn here.
-    fn trigger(&mut self, now: Time, at: usize, condition: &str, out: &mut Out<'_>) {
+    fn trigger(&mut self, now: Time, at: usize, condition: &Condition, out: &mut Out<'_>) {
         let stream = &mut self.streams[at];
         stream.begin();
-        let reason = self.options.reason.as_deref().unwrap_or(condition);
-        let data = json!({"condition": condition, "asks": stream.control.is_some()});
+        let reason = self.options.reason.as_deref().unwrap_or(&condition.words);
+        let request = stream.request(reason, self.receiver);
+        let mut data = json!({"condition": condition.words, "asks": request.is_some()});
+        if condition.estimated {
+            data["estimated"] = true.into();
+        }
         out.emit(now, |buf| stream.status(now, ("cancel_requested", reason), data, buf));
-        match stream.request(reason) {
-            Some(request) => self.requests.borrow_mut().open.push(request),
+        match request {
+            Some(request) => self.requests.push(request),
             None => self.terminate(now, at, out),
         }
     }
@@ -153,30 +222,26 @@ impl Cancel {
     fn terminate(&mut self, now: Time, at: usize, out: &mut Out<'_>) {
         self.streams[at].terminate(now, out);
         self.ended_here = true;
-        self.requests.borrow_mut().cancelled += 1;
-        self.update_done();
-    }
-
-    fn update_done(&mut self) {
-        if self.ended_here && !self.streams.iter().any(|stream| stream.live) {
-            self.requests.borrow_mut().over = true;
-        }
+        self.cancelled += 1;
     }
 
     fn on_numbered(&mut self, now: Time, at: usize, event: &Event<'_>, out: &mut Out<'_>) {
+        let limits = self.limits(Time::default());
         let stream = &mut self.streams[at];
         let pending = stream.is_pending();
         let triggered = stream.take(now, event, &self.options);
-        let soonest = stream.deadline(&self.options).map(|(at, _)| at);
+        let soonest = stream.deadline(limits).map(|(at, _)| at);
         self.due = self.due.into_iter().chain(soonest).min();
         out.pass(now, event);
+        if let Some(warning) = stream.unpriced(event, &self.options) {
+            let data = json!({"code": "no_price"});
+            out.emit(now, |buf| stream.status(now, ("warning", &warning), data, buf));
+        }
         if pending && event.kind == Type::TurnCancelled {
-            self.requests.borrow_mut().cancelled += 1;
+            self.cancelled += 1;
         }
         if let Some(condition) = triggered {
             self.trigger(now, at, &condition, out);
-        } else if event.kind.is_terminal() || event.turn.is_none() {
-            self.update_done();
         }
     }
 }
@@ -194,20 +259,7 @@ impl Filter for Cancel {
         if event.seq.is_some() {
             return self.on_numbered(now, at, event, out);
         }
-        match stream.refusal(event) {
-            // The turn has ended in the meantime.
-            None if is_refusal(event) => {}
-            None => out.pass(now, event),
-            Some((code, why)) => {
-                let data = json!({"code": code});
-                out.emit(now, |buf| stream.status(now, ("cancel_refused", &why), data, buf));
-                if ends_itself(&code) {
-                    stream.leave();
-                } else {
-                    self.terminate(now, at, out);
-                }
-            }
-        }
+        out.pass(now, event);
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -215,15 +267,16 @@ impl Filter for Cancel {
     }
 
     fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
+        let limits = self.limits(Time::default());
         while self.due.is_some_and(|due| due <= now) {
             let next = self.streams.iter().enumerate().filter_map(|(at, stream)| {
-                let (due, condition) = stream.deadline(&self.options)?;
+                let (due, condition) = stream.deadline(limits)?;
                 Some((due, at, condition))
             });
             let next = next.min_by_key(|(due, ..)| *due);
             self.due = next.map(|(due, ..)| due);
             if let Some((due, at, condition)) = next.filter(|(due, ..)| *due <= now) {
-                self.trigger(due, at, &condition.to_string(), out);
+                self.trigger(due, at, &condition.to_string().into(), out);
             }
         }
     }
@@ -234,51 +287,6 @@ impl Filter for Cancel {
             if self.streams[at].is_pending() {
                 self.terminate(now, at, out);
             }
-        }
-    }
-}
-
-/// Streams that are remembered, those with an open turn before the others; events of more streams only pass.
-const MAX_STREAMS: usize = 10_000;
-
-/// A filter that passes everything unchanged, and at the end of the input fails open turns with `truncated`: the writer of
-/// the events died before it could end them.
-#[derive(Debug, Default)]
-pub struct Truncate {
-    streams: HashMap<String, Stream>,
-    options: Options,
-}
-
-impl Truncate {
-    fn has_room(&mut self) -> bool {
-        if self.streams.len() >= MAX_STREAMS {
-            self.streams.retain(|_, stream| stream.is_open());
-        }
-        self.streams.len() < MAX_STREAMS
-    }
-}
-
-impl Filter for Truncate {
-    fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
-        out.pass(now, event);
-        let (Some(id), Some(_)) = (&event.stream, event.seq) else {
-            return;
-        };
-        if let Some(stream) = self.streams.get_mut(id.as_ref()) {
-            stream.take(now, event, &self.options);
-        } else if self.has_room() {
-            let mut stream = Stream::new(id);
-            stream.take(now, event, &self.options);
-            self.streams.insert(id.to_string(), stream);
-        }
-    }
-
-    fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
-        let mut open: Vec<&mut Stream> =
-            self.streams.values_mut().filter(|s| s.is_open()).collect();
-        open.sort_by(|a, b| a.id.cmp(&b.id));
-        for stream in open {
-            stream.truncate(now, out);
         }
     }
 }

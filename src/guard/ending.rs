@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::streams::StreamState;
-use super::terms::{End, Ended, Text, TextKind, TurnVerdict};
+use super::terms::{End, Ended, Notice, Text, TextKind, TurnVerdict};
 use super::{Guard, Origin};
 use crate::codec::Object;
 use crate::event::{ChildExit, Failure, Type, UsageAndCost};
@@ -11,6 +11,9 @@ use crate::exit::Exit;
 
 /// Limit of terminal events that are kept for [`Guard::take_ends`].
 const MAX_ENDS: usize = 16;
+
+/// Longest reason of a cancel, in characters.
+const MAX_REASON: usize = 1000;
 
 /// The end of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,12 @@ enum Terminal<'a> {
 pub(super) enum PendingEnd {
     Cancel { by: String, reason: String },
     Fail { code: String, message: String },
+}
+
+impl PendingEnd {
+    pub(super) fn cancel(by: &str, reason: &str) -> Self {
+        Self::Cancel { by: by.to_owned(), reason: reason.chars().take(MAX_REASON).collect() }
+    }
 }
 
 impl Guard {
@@ -70,10 +79,22 @@ impl Guard {
         }
     }
 
+    /// As [`Guard::note_spent`], with a status if the usage or the cost has changed.
+    pub fn report_spent(&mut self, spent: &UsageAndCost) {
+        let Some(turn) = &mut self.state.turn else { return };
+        let before = std::mem::replace(&mut turn.spent, spent.clone());
+        if (before.usage, before.cost_usd) == (spent.usage, spent.cost_usd) {
+            return;
+        }
+        let (usage, cost_usd) = (spent.usage, spent.cost_usd);
+        let so_far = UsageAndCost { usage, cost_usd, ..UsageAndCost::default() };
+        let notice = Notice { kind: "usage", ..Notice::default() };
+        self.status_of(&notice, |data| data.object("so_far", |fields| fields.fields_of(&so_far)));
+    }
+
     /// Makes the open turn of every stream end as cancelled: `by` is `signal`, `control` or `filter`. The first request counts.
     pub fn request_cancel(&mut self, by: &str, reason: &str) {
-        let pending_end = PendingEnd::Cancel { by: by.to_owned(), reason: reason.to_owned() };
-        self.request(&pending_end);
+        self.request(&PendingEnd::cancel(by, reason));
     }
 
     /// As [`Guard::request_cancel`], of the turns that are open now in these streams and not of later ones.
@@ -81,10 +102,7 @@ impl Guard {
         let is_meant =
             |state: &&mut StreamState| state.turn.is_some() && streams.contains(&state.number);
         for state in self.states_mut().filter(is_meant) {
-            state.pending_end.get_or_insert_with(|| PendingEnd::Cancel {
-                by: by.to_owned(),
-                reason: reason.to_owned(),
-            });
+            state.pending_end.get_or_insert_with(|| PendingEnd::cancel(by, reason));
         }
     }
 
@@ -157,6 +175,7 @@ impl Guard {
 
     /// Closes blocks and tools, then emits the terminal event.
     fn end_turn(&mut self, terminal: Terminal<'_>, spent: &UsageAndCost, origin: Origin) {
+        self.observe();
         let pending_end = self.state.pending_end.take().or_else(|| self.refused(&terminal));
         let noted = self.state.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
         let spent = with_noted(spent, noted.unwrap_or_default());

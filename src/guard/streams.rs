@@ -80,7 +80,7 @@ impl Guard {
         self.parked.push(std::mem::replace(&mut self.state, state));
     }
 
-    fn streams(&self) -> impl Iterator<Item = &StreamState> {
+    pub(super) fn streams(&self) -> impl Iterator<Item = &StreamState> {
         std::iter::once(&self.state).chain(&self.parked)
     }
 

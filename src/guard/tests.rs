@@ -2,6 +2,7 @@
 
 mod any_order;
 mod as_serde;
+mod conditions;
 
 use serde_json::Value;
 
@@ -30,7 +31,11 @@ fn end(verdict: TurnVerdict) -> End {
 }
 
 fn events(guard: &mut Guard) -> Vec<Value> {
-    let text = String::from_utf8(std::mem::take(&mut guard.out)).unwrap();
+    parse(&std::mem::take(&mut guard.out))
+}
+
+fn parse(lines: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(lines).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

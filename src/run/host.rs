@@ -116,7 +116,7 @@ fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &Refusal) -> Exit {
         record.exit(now, Ended::Exited(error.exit.code().into()));
     }
     tap.on_spawn_failed(now, &error.why);
-    match print(&std::mem::take(&mut tap.guard().out)) {
+    match print(&tap.guard().take_lines()) {
         Exit::Success => error.exit,
         other => other,
     }
@@ -155,6 +155,10 @@ struct Host<'a> {
     left: Vec<i32>,
     /// True if the reader is not waited for.
     abandoned: bool,
+    /// True if the agent may begin another turn.
+    may_continue: bool,
+    /// True if the agent was stopped by a condition on time, which is queued behind its output.
+    stopped_ahead: bool,
     requests: PendingRequests,
 }
 
@@ -201,6 +205,8 @@ impl<'a> Host<'a> {
             end_emitted: false,
             left: Vec::new(),
             abandoned: false,
+            may_continue: false,
+            stopped_ahead: false,
             requests: PendingRequests::default(),
         })
     }
@@ -250,7 +256,10 @@ impl<'a> Host<'a> {
     }
 
     fn deadline(&self) -> Option<Time> {
-        let tap = self.tap.deadline().filter(|_| self.spool.is_empty());
+        let tap = match self.spool.is_empty() {
+            true => self.tap.deadline(),
+            false => self.condition_due(),
+        };
         let finish = self.finish_by.filter(|_| !self.end_emitted && self.spool.is_empty());
         let console = self.console.as_ref();
         let console = console.and_then(|c| c.deadline(self.clock.now()));
@@ -308,6 +317,7 @@ impl<'a> Host<'a> {
         }
         if let Some(ended) = self.agent.ended {
             self.note_interrupt(ended);
+            self.tap.guard().stop_timing();
             self.life.exited(self.clock.now());
             self.act();
         }
@@ -361,9 +371,9 @@ impl<'a> Host<'a> {
 
     fn on_time(&mut self) {
         let now = self.clock.now();
-        let behind = (!self.spool.is_empty()).then_some(self.seen_at);
-        if behind.is_none() {
-            self.tap.on_tick(now);
+        match self.spool.is_empty() {
+            true => self.tap.on_tick(now),
+            false => self.stop_overdue(now),
         }
         self.drive_time(now);
         self.renew_socket(now);
@@ -384,6 +394,7 @@ impl<'a> Host<'a> {
         let more = self.feed.is_some() || typing;
         let has_result = self.tap.has_result();
         let more = more || has_result && self.may_prompt();
+        self.may_continue = more;
         let guard = self.tap.guard();
         let phase = match (guard.turns_open() > 0, guard.all_turns()) {
             (true, _) => Phase::InTurn,

@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags};
 use signal_hook::consts::SIGTERM;
 
 use super::clock::Clock;
-use super::control::CancelFilter;
+use super::control::{CancelFilter, Piped};
 use super::input::{self, Read};
 use super::inputs::Inputs;
 use super::job;
@@ -25,6 +25,10 @@ pub fn single(stage: &mut dyn Stage, inputs: Inputs) -> Result<Exit> {
 
 pub fn single_cancel(filter: &mut CancelFilter, inputs: Inputs) -> Result<Exit> {
     Single::new(filter, |filter| filter.fds().collect(), inputs)?.run()
+}
+
+pub fn single_piped<S: Stage>(stage: &mut Piped<S>, inputs: Inputs) -> Result<Exit> {
+    Single::new(stage, |stage| stage.fds().collect(), inputs)?.run()
 }
 
 struct Single<'a, S: Stage + ?Sized> {

@@ -63,4 +63,5 @@ mod tls;
 mod transcripts;
 mod usage;
 mod view;
+mod when;
 mod wrap;

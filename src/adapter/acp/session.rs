@@ -96,14 +96,19 @@ impl Session {
         self.history = History::Over;
         self.messages.clear();
         self.calls.open.clear();
-        let cost = self.cost_before.zip(self.cost).map(|(before, now)| now - before);
+        let cost_usd = self.cost_of_turn();
         self.cost_before = self.cost.or(self.cost_before);
-        let cost_usd = cost.filter(|cost| *cost >= 0.0);
         let (read, written) = ("cachedReadTokens", "cachedWriteTokens");
         let counts = tokens(used, ["inputTokens", "outputTokens", read, written, "thoughtTokens"]);
         let total_tokens = used.u64("totalTokens").filter(|_| counts.input_tokens.is_none());
         let usage = used.is_object().then_some(Usage { total_tokens, ..counts });
         UsageAndCost { cost_usd, ..usage.into() }
+    }
+
+    /// Cost of the open turn so far, where that of the session at its start is known.
+    fn cost_of_turn(&self) -> Option<f64> {
+        let cost = self.cost_before.zip(self.cost).map(|(before, now)| now - before);
+        cost.filter(|cost| *cost >= 0.0)
     }
 
     pub(super) fn update(&mut self, update: &Value, emit: &mut Emit<'_>) {
@@ -132,6 +137,8 @@ impl Session {
                 let cost = update.at("cost");
                 if kind == "usage_update" && cost.text("currency") == "USD" {
                     self.cost = cost.f64("amount").or(self.cost);
+                    let cost_usd = self.cost_of_turn();
+                    emit.report_spent(&UsageAndCost { cost_usd, ..UsageAndCost::default() });
                 }
                 notice(kind, update, emit);
             }

@@ -24,10 +24,12 @@ impl Claude {
         self.results.interrupted |= message.fields.get("aborted") == Some("true");
         let id = body.id.as_deref().unwrap_or_default();
         if let Some(usage) = body.usage.map(|usage| self.dialect.with_all_input(usage)) {
-            if !self.dialect.has_ids || (!id.is_empty() && id != self.tally.id) {
-                self.tally.begin(id);
+            if !self.dialect.has_ids {
+                self.tally.begin(parent, id);
+            } else if !id.is_empty() {
+                self.tally.resume(parent, id);
             }
-            self.tally.count(usage, emit);
+            self.tally.count(parent, usage, emit);
         }
         for (at, block) in blocks.iter().enumerate() {
             match (&*block.type_, &block.text, &block.thinking) {

@@ -1,4 +1,6 @@
-//! The tokens of a turn that has no result yet: the last count of each message, added up. A result's own count replaces it.
+//! The tokens of a turn that has no result yet: the counts of each message, added up. A result's own count replaces it.
+
+use std::collections::VecDeque;
 
 use super::super::keys::{ANY, Keys};
 use super::super::prelude::*;
@@ -36,26 +38,57 @@ pub(super) fn counts(at: &mut Cursor<'_>, keys: &Keys) -> Option<(Usage, bool)> 
     Some((usage, odd))
 }
 
+/// Limit of the messages whose count may still change, those of sub-agents among them.
+const MAX_MESSAGES: usize = 64;
+
 /// The tokens of the open turn's messages.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// The messages before the one that is counted now.
+    /// Sum of the messages that are not remembered any more.
     before: Usage,
-    /// The message that is counted, and its last count.
-    pub id: String,
-    last: Usage,
+    /// The last messages of which something was counted, in this order.
+    messages: VecDeque<Counted>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    /// The sub-agent's tool call.
+    parent: Option<String>,
+    id: String,
+    usage: Usage,
 }
 
 impl Tally {
-    /// Another message is counted from here on.
-    pub(super) fn begin(&mut self, id: &str) {
-        self.before = sum(self.before, std::mem::take(&mut self.last));
-        id.clone_into(&mut self.id);
+    /// Counts are of this message from here on. A message of a sub-agent may come between the lines of one.
+    pub(super) fn resume(&mut self, parent: Option<&str>, id: &str) {
+        let known = self.messages.iter().position(|message| message.id == id);
+        match known.and_then(|at| self.messages.remove(at)) {
+            Some(message) => self.messages.push_back(message),
+            None => self.begin(parent, id),
+        }
     }
 
-    /// A count of the message that is counted.
-    pub(super) fn count(&mut self, new: Usage, emit: &mut Emit<'_>) {
-        self.last = new.merge(self.last, Option::or);
-        emit.note_spent(&Some(sum(self.before, self.last)).into());
+    /// Counts are of another message from here on.
+    pub(super) fn begin(&mut self, parent: Option<&str>, id: &str) {
+        if self.messages.len() >= MAX_MESSAGES {
+            let oldest = self.messages.pop_front().map(|message| message.usage);
+            self.before = sum(self.before, oldest.unwrap_or_default());
+        }
+        let (parent, id) = (parent.map(str::to_owned), id.to_owned());
+        self.messages.push_back(Counted { parent, id, usage: Usage::default() });
+    }
+
+    /// Takes a count of the last message of the main agent or of this sub-agent. The counts of a message only grow: a line may
+    /// repeat the first, and the last may have only the output.
+    pub(super) fn count(&mut self, parent: Option<&str>, new: Usage, emit: &mut Emit<'_>) {
+        let is_theirs = |message: &Counted| message.parent.as_deref() == parent;
+        if !self.messages.iter().any(is_theirs) {
+            self.begin(parent, "");
+        }
+        if let Some(last) = self.messages.iter_mut().rfind(|message| is_theirs(message)) {
+            last.usage = new.merge(last.usage, Option::max);
+        }
+        let all = self.messages.iter().fold(self.before, |all, message| sum(all, message.usage));
+        emit.report_spent(&Some(all).into());
     }
 }

@@ -360,3 +360,56 @@ fn a_turn_without_a_result_still_says_what_it_used() {
     assert_eq!(last["error"]["code"], "missing_result");
     assert_eq!(last["usage"], serde_json::json!({"input_tokens": 20, "output_tokens": 6}));
 }
+
+/// The tokens of the turn, as they are reported on the way: input and output.
+fn so_far(lines: &[Value]) -> Vec<(u64, u64)> {
+    let events = run(&[&[init()], lines].concat());
+    let usages = status(&events, "usage");
+    let counts = usages.iter().filter_map(|e| {
+        let usage = &e["data"]["so_far"]["usage"];
+        Some((usage["input_tokens"].as_u64()?, usage["output_tokens"].as_u64()?))
+    });
+    counts.collect()
+}
+
+#[test]
+fn each_message_is_counted_once_however_its_lines_come() {
+    let line = |parent: Value, id: &str, output: u64| {
+        let mut line = text(id, "x");
+        line["message"]["usage"] = json!({"input_tokens": 10, "output_tokens": output});
+        line["parent_tool_use_id"] = parent;
+        line
+    };
+    let whole = [
+        line(Value::Null, "m1", 1),
+        line(json!("t1"), "a", 2),
+        line(json!("t2"), "b", 3),
+        line(json!("t1"), "a", 2),
+        line(Value::Null, "m1", 1),
+        line(json!("t2"), "b", 3),
+        line(Value::Null, "m2", 4),
+    ];
+    assert_eq!(so_far(&whole), [(10, 1), (20, 3), (30, 6), (40, 10)]);
+    // With partial messages a message is counted from its start, and its end has only the output.
+    let event = |parent: Value, event: Value| json!({"type": "stream_event", "event": event, "parent_tool_use_id": parent});
+    let start = |parent, id: &str| {
+        let usage = json!({"input_tokens": 2, "cache_read_input_tokens": 8, "output_tokens": 1});
+        event(parent, json!({"type": "message_start", "message": {"id": id, "usage": usage}}))
+    };
+    let end = |parent, output: u64| {
+        let (delta, usage) = (json!({"stop_reason": "tool_use"}), json!({"output_tokens": output}));
+        event(parent, json!({"type": "message_delta", "delta": delta, "usage": usage}))
+    };
+    let partial = [
+        start(Value::Null, "m1"),
+        line(Value::Null, "m1", 1),
+        end(Value::Null, 50),
+        start(json!("t1"), "a"),
+        start(json!("t2"), "b"),
+        end(json!("t1"), 20),
+        line(json!("t2"), "b", 1),
+        end(json!("t2"), 30),
+    ];
+    let want = [(10, 1), (10, 50), (20, 51), (30, 52), (30, 71), (30, 100)];
+    assert_eq!(so_far(&partial), want);
+}

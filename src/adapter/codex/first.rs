@@ -39,7 +39,7 @@ impl First {
                 (self.answer, self.reasoning) = Default::default();
             }
             _ if self.text(&type_, &msg, emit) || self.tool(&type_, &msg, emit) => {}
-            _ => self.status(&type_, msg, emit),
+            _ => self.status(&type_, msg, *before, emit),
         }
     }
 
@@ -121,11 +121,12 @@ impl First {
         true
     }
 
-    fn status(&mut self, type_: &str, msg: Value, emit: &mut Emit<'_>) {
+    fn status(&mut self, type_: &str, msg: Value, mut before: Option<Usage>, emit: &mut Emit<'_>) {
         let (kind, message) = match type_ {
             "token_count" => {
                 let total = msg.pointer("/info/total_token_usage").unwrap_or(&msg);
                 self.total = usage(total).or(self.total);
+                emit.report_spent(&spent(&mut before, self.total));
                 ("usage", String::new())
             }
             "error" => ("error", sentence(&msg)),

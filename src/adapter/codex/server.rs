@@ -141,7 +141,7 @@ impl Server {
             let last = usage(counts.at("last")).unwrap_or_default();
             self.before.get_or_insert_with(|| minus(total, last));
             self.total = Some(total);
-            emit.note_spent(&self.usage_of());
+            emit.report_spent(&self.usage_of());
         }
     }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::estimate::Conversations;
 use super::turn::{State, Turn, body};
-use super::{CancelRequest, Control, Options, is_refusal};
+use super::{CancelRequest, Condition, Control, Options, Receiver};
 use crate::codec::{self, Writer};
 use crate::event::{
     Envelope, Event, Failure, Status, TurnCancelled, TurnFailed, TurnStarted, Type,
@@ -43,6 +44,19 @@ pub(super) struct Stream {
     /// Cost of the stream at the end of its last turn and now, in US dollars.
     cost_before: f64,
     cost: f64,
+    /// Characters, where tokens are estimated.
+    conversations: Conversations,
+    /// Model of the last warning that there is no price.
+    unpriced: Option<String>,
+}
+
+/// Conditions on time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeLimits {
+    pub after: Option<Duration>,
+    pub idle: Option<Duration>,
+    /// Earliest begin of a silence.
+    pub quiet_since: Time,
 }
 
 /// A condition that holds because time has passed.
@@ -82,7 +96,7 @@ impl Stream {
         now: Time,
         event: &Event<'_>,
         options: &Options,
-    ) -> Option<String> {
+    ) -> Option<Condition> {
         self.last_at = now;
         self.seq = self.seq.max(event.seq.unwrap_or_default());
         if let Some(ts) = &event.ts {
@@ -103,17 +117,15 @@ impl Stream {
         if number > self.ended && self.turn.as_ref().is_none_or(|t| t.number != number) {
             self.open(now, number, event);
         }
-        let before = self.cost_before;
         let turn = self.turn.as_mut().filter(|t| t.number == number)?;
-        if event.kind == Type::Status
-            && options.has_budget()
-            && let Some(cost) = turn.spend(event)
-        {
-            self.cost = cost;
+        let mut overdrawn = None;
+        if options.has_budget() {
+            let cost = turn.budget.note(event, &mut self.conversations, options);
+            self.cost = cost.unwrap_or(self.cost);
+            overdrawn = turn.budget.overdrawn(self.cost - self.cost_before, options);
         }
-        let triggered = turn.note(event, options);
-        let triggered = triggered.or_else(|| turn.overdrawn(self.cost - before, options));
-        triggered.filter(|_| turn.state == State::Watched)
+        let triggered = turn.note(event, options).map(Condition::from);
+        triggered.or(overdrawn).filter(|_| turn.state == State::Watched)
     }
 
     fn open(&mut self, now: Time, number: u64, event: &Event<'_>) {
@@ -123,6 +135,29 @@ impl Stream {
             self.label = Some(label.into_owned());
         }
         self.turn = Some(Turn { number, since: now, announced: true, ..Turn::default() });
+        self.note_model(event);
+    }
+
+    /// Takes the model of a turn that starts.
+    fn note_model(&mut self, event: &Event<'_>) {
+        let model = codec::value_of(event.line, "model").and_then(codec::text);
+        if let (Type::TurnStarted, Some(turn)) = (event.kind, &mut self.turn) {
+            turn.budget.model = model.unwrap_or_default().into_owned();
+        }
+    }
+
+    /// Warning that the model of the turn that starts has no price; each model is named once.
+    pub(super) fn unpriced(&mut self, event: &Event<'_>, options: &Options) -> Option<String> {
+        let prices = options.prices.as_ref().filter(|_| event.kind == Type::TurnStarted)?;
+        let model = &self.turn.as_ref()?.budget.model;
+        if prices.has(model) || self.unpriced.as_ref() == Some(model) {
+            return None;
+        }
+        self.unpriced = Some(model.clone());
+        let model = if model.is_empty() { "a turn without a model" } else { model };
+        Some(format!(
+            "--prices has no price for {model}: its cost is known only as far as the runtime reports it"
+        ))
     }
 
     /// Opens the first turn of a run that has none, since a condition holds.
@@ -171,7 +206,7 @@ impl Stream {
     }
 
     /// The next condition that holds if nothing arrives, and its time.
-    pub(super) fn deadline(&self, options: &Options) -> Option<(Time, Silence)> {
+    pub(super) fn deadline(&self, limits: TimeLimits) -> Option<(Time, Silence)> {
         let since = match &self.turn {
             Some(turn) if turn.state == State::Watched => turn.since,
             Some(_) => return None,
@@ -180,43 +215,32 @@ impl Stream {
         if self.cut {
             return None;
         }
-        let after = options.after.map(|after| (since + after, Silence::After(after)));
-        let idle = options.when_idle.map(|idle| (self.last_at + idle, Silence::Idle(idle)));
+        let after = limits.after.map(|after| (since + after, Silence::After(after)));
+        let quiet_since = self.last_at.max(limits.quiet_since);
+        let idle = limits.idle.map(|idle| (quiet_since + idle, Silence::Idle(idle)));
         let due = after.into_iter().chain(idle).min_by_key(|(at, _)| *at);
         // A deadline at the end of time would never pass.
         due.filter(|(at, _)| *at < Time::from_micros(u64::MAX))
     }
 
     /// Request to end the open turn; `None` without a wrap that could receive it.
-    pub(super) fn request(&mut self, reason: &str) -> Option<CancelRequest> {
+    pub(super) fn request(&mut self, reason: &str, receiver: Receiver) -> Option<CancelRequest> {
         let turn = self.turn.as_mut()?;
         turn.state = State::Pending(reason.to_owned());
+        if receiver == Receiver::Session && self.control.is_none() {
+            return None;
+        }
         Some(CancelRequest {
             stream: self.id.clone(),
             turn: turn.number,
             reason: reason.to_owned(),
-            control: self.control.clone()?,
+            control: self.control.clone().filter(|_| receiver == Receiver::Session),
         })
     }
 
-    /// Refusal of the pending request by an event without a number: code and reason.
-    pub(super) fn refusal(&self, event: &Event<'_>) -> Option<(String, String)> {
-        let turn = self.turn.as_ref().filter(|_| self.is_pending())?;
-        if !is_refusal(event) || event.turn != Some(turn.number) {
-            return None;
-        }
-        let (kind, why, data) = body(event.line, |body| {
-            let why = body.text("message").unwrap_or_default().into_owned();
-            let data: Value = body.read_as("data").unwrap_or_default();
-            Some((body.text("kind")?.into_owned(), why, data))
-        })?;
-        let code = data.get("code").and_then(Value::as_str);
-        let (code, why) = match code.unwrap_or_default() {
-            "" => ("nobody", "nobody answers"),
-            code if ends_itself(code) => (code, "the turn is over by itself"),
-            code => (code, why.as_str()),
-        };
-        (kind == "cancel_refused").then(|| (code.to_owned(), why.to_owned()))
+    /// True if the request to end this turn was sent, and the turn is still open.
+    pub(super) fn awaits(&self, turn: u64) -> bool {
+        self.is_pending() && self.turn.as_ref().is_some_and(|open| open.number == turn)
     }
 
     /// Leaves the open turn alone, since it ends by itself and its end will follow.
@@ -317,11 +341,6 @@ impl Stream {
         }
         Some(reason)
     }
-}
-
-/// True for the code of a refusal because the turn ends by itself.
-pub(super) fn ends_itself(code: &str) -> bool {
-    matches!(code, "no_turn" | "other_turn")
 }
 
 /// Address of the wrap of a run in the data of its `session` event.

@@ -1,7 +1,10 @@
 //! cancel: each condition, the request and its answer, the events of a turn that it ends itself.
 
+mod answers;
+mod budgets;
 mod laws;
 mod repeats;
+mod script;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,101 +13,66 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::{Cancel, CancelRequest, Control, Options, Requests, refusal};
-use crate::filter::Chain;
+use super::{Cancel, CancelRequest, Control, Options, Receiver};
+use crate::event::Event;
 use crate::filter::tests::{Timed, drive, drive_until};
+use crate::filter::{Chain, Filter, Out};
 use crate::time::Time;
+use script::Script;
 
-/// The lines of streams, numbered as they are made.
-#[derive(Default)]
-struct Script {
-    lines: Vec<Timed>,
-    /// Stream, its last `seq` and its turn.
-    streams: Vec<(String, u64, u64)>,
+/// Line of a script at which a request is refused. It is no event: [`Answered`] hands it to the filter.
+fn refusal(request: &CancelRequest, code: &str, why: &str) -> String {
+    let refused = json!({"code": code, "why": why, "turn": request.turn});
+    json!({"v": 1, "type": "refusal", "stream": request.stream, "refused": refused}).to_string()
 }
 
-impl Script {
-    fn state(&mut self, stream: &str) -> &mut (String, u64, u64) {
-        let at = self.streams.iter().position(|(s, ..)| s == stream);
-        let at = at.unwrap_or_else(|| {
-            self.streams.push((stream.to_owned(), 0, 0));
-            self.streams.len() - 1
-        });
-        &mut self.streams[at]
-    }
+fn is_refusal(line: &str) -> bool {
+    line.contains(r#""type":"refusal""#)
+}
 
-    /// A numbered event of the stream's turn. `body` is what stands behind the envelope, without a comma before it.
-    fn emit(&mut self, at: u64, stream: &str, type_: &str, body: &str) {
-        let state = self.state(stream);
-        state.1 += 1;
-        state.2 += u64::from(type_ == "turn_started");
-        let (seq, turn) = (state.1, state.2);
-        let ts = Time::from_millis(at);
-        self.lines.push((at, format!(
-            r#"{{"v":1,"type":"{type_}","stream":"{stream}","turn":{turn},"seq":{seq},"ts":"{ts}",{body}}}"#
-        )));
-    }
+/// The filter with the refusals of a script.
+struct Answered(Rc<RefCell<Cancel>>);
 
-    fn start(&mut self, at: u64, stream: &str) {
-        self.emit(at, stream, "turn_started", r#""runtime":"x""#);
-    }
-
-    fn text(&mut self, at: u64, stream: &str, (block, kind): (&str, &str), text: &str) {
-        let body = format!(r#""block":"{block}","kind":"{kind}","text":"{text}""#);
-        self.emit(at, stream, "text_delta", &body);
-    }
-
-    fn answer(&mut self, at: u64, text: &str) {
-        self.text(at, "s", ("b1", "answer"), text);
-    }
-
-    fn tool(&mut self, at: u64, id: &str, name: &str) {
-        let body = format!(r#""tool":{{"id":"{id}","name":"{name}","kind":"other"}}"#);
-        self.emit(at, "s", "tool_started", &body);
-    }
-
-    fn usage(&mut self, at: u64, data: &Value) {
-        let body = format!(r#""kind":"usage","data":{data}"#);
-        self.emit(at, "s", "status", &body);
-    }
-
-    fn complete(&mut self, at: u64, stream: &str) {
-        self.emit(at, stream, "turn_completed", r#""stop":"end""#);
-    }
-
-    /// A line without a number, injected by a filter before this one.
-    fn beside(&mut self, at: u64, stream: &str) {
-        let (turn, ts) = (self.state(stream).2, Time::from_millis(at));
-        self.lines.push((at, format!(
-            r#"{{"v":1,"type":"status","stream":"{stream}","turn":{turn},"ts":"{ts}","kind":"heartbeat"}}"#
-        )));
-    }
-
-    /// The end of a run, which belongs to no turn.
-    fn exit(&mut self, at: u64, stream: &str) {
-        let state = self.state(stream);
-        state.1 += 1;
-        let (seq, ts) = (state.1, Time::from_millis(at));
-        self.lines.push((at, format!(
-            r#"{{"v":1,"type":"status","stream":"{stream}","seq":{seq},"ts":"{ts}","kind":"exit","data":{{"code":0}}}}"#
-        )));
-    }
-
-    /// First event of a wrap, with its socket.
-    fn session(&mut self, at: u64, stream: &str) {
-        let state = self.state(stream);
-        state.1 += 1;
-        let (seq, ts) = (state.1, Time::from_millis(at));
-        self.lines.push((at, format!(
-            r#"{{"v":1,"type":"status","stream":"{stream}","seq":{seq},"ts":"{ts}","kind":"session","data":{{"control":{{"pid":7,"word":"w"}}}}}}"#
-        )));
+impl Answered {
+    fn new(options: &Options) -> Self {
+        Self(Rc::new(RefCell::new(Cancel::new(options.clone(), Receiver::Session))))
     }
 }
 
-fn cancel(options: &Options) -> (Chain, Rc<RefCell<Requests>>) {
-    let requests = Rc::new(RefCell::new(Requests::default()));
-    let filter = Cancel::new(options.clone(), Rc::clone(&requests));
-    (Chain::new(vec![Box::new(filter)]), requests)
+impl Filter for Answered {
+    fn on_event(&mut self, now: Time, event: &Event<'_>, out: &mut Out<'_>) {
+        if !is_refusal(event.line) {
+            return self.0.on_event(now, event, out);
+        }
+        let line: Value = serde_json::from_str(event.line).unwrap();
+        let (refused, stream) = (&line["refused"], line["stream"].as_str().unwrap().to_owned());
+        let text = |key: &str| refused[key].as_str().unwrap();
+        let turn = refused["turn"].as_u64().unwrap();
+        let request = CancelRequest { stream, turn, reason: String::new(), control: None };
+        self.0.borrow_mut().refused(now, &request, (text("code"), text("why")), out);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.0.deadline()
+    }
+
+    fn on_tick(&mut self, now: Time, out: &mut Out<'_>) {
+        self.0.on_tick(now, out);
+    }
+
+    fn on_flush(&mut self, now: Time, out: &mut Out<'_>) {
+        self.0.on_flush(now, out);
+    }
+
+    fn on_end(&mut self, now: Time, out: &mut Out<'_>) {
+        self.0.on_end(now, out);
+    }
+}
+
+fn cancel(options: &Options) -> (Chain, Rc<RefCell<Cancel>>) {
+    let filter = Answered::new(options);
+    let cancel = Rc::clone(&filter.0);
+    (Chain::new(vec![Box::new(filter)]), cancel)
 }
 
 fn run(options: &Options, input: &[Timed]) -> Vec<Timed> {
@@ -168,10 +136,10 @@ fn untouched(options: &Options, feed: impl FnOnce(&mut Script)) {
     script.start(0, "s");
     feed(&mut script);
     script.complete(100_000, "s");
-    let (chain, requests) = cancel(options);
+    let (chain, filter) = cancel(options);
     assert_eq!(drive(chain, &script.lines), script.lines);
-    let requests = requests.borrow();
-    assert_eq!((requests.open.len(), requests.cancelled, requests.over), (0, 0, false));
+    let filter = filter.borrow();
+    assert_eq!((filter.requests.len(), filter.cancelled, filter.is_over()), (0, 0, false));
 }
 
 #[test]
@@ -385,16 +353,14 @@ fn too_much_money() {
     });
 }
 
-mod answers;
-
 /// Output by `until` of a session of `s` under these options, and the number of requests for its first turn.
 fn started(options: &Options, feed: impl FnOnce(&mut Script), until: u64) -> (Vec<Timed>, usize) {
     let mut script = Script::default();
     script.session(0, "s");
     feed(&mut script);
-    let (chain, requests) = cancel(options);
+    let (chain, filter) = cancel(options);
     let out = drive_until(chain, &script.lines, until);
-    let requests = requests.borrow().open.iter().filter(|request| request.turn == 1).count();
+    let requests = filter.borrow().requests.iter().filter(|request| request.turn == 1).count();
     (out, requests)
 }
 
@@ -422,7 +388,7 @@ fn an_agent_that_has_said_nothing_is_at_work_on_its_first_turn() {
 fn where_nobody_can_be_asked_the_first_turn_is_opened_and_ended() {
     let options = only(|o| o.when_idle = ms(300));
     let line = r#"{"v":1,"type":"status","stream":"s","seq":1,"ts":"1970-01-01T00:00:00.000Z","label":"l","kind":"session","data":{"adapter":"codex"}}"#;
-    let (chain, requests) = cancel(&options);
+    let (chain, filter) = cancel(&options);
     let out = drive_until(chain, &[(0, line.to_owned())], 2000);
     assert_eq!(
         shorts(&out),
@@ -430,7 +396,7 @@ fn where_nobody_can_be_asked_the_first_turn_is_opened_and_ended() {
     );
     assert!(out[2].1.contains(r#""turn":1,"seq":2"#) && out[2].1.contains(r#""runtime":"codex""#));
     assert!(out[3].1.contains(r#""turn":1,"seq":3"#) && out[3].1.contains(r#""label":"l""#));
-    assert!(requests.borrow().over);
+    assert!(filter.borrow().is_over());
 }
 
 #[test]

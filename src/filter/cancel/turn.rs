@@ -2,16 +2,14 @@
 
 use std::borrow::Cow;
 
-use regex::Regex;
-use serde_json::Value;
-
 use super::Options;
-use super::budget::{cost, tokens};
+use super::budget::Budget;
 use super::repeat::{self, Repeats};
 use crate::codec::{self, Fields, Writer, unescape};
 use crate::event::{Envelope, Event, Tool, Type};
 use crate::filter::coalesce::chars;
 use crate::time::Time;
+use regex::Regex;
 
 /// Bytes of a block's text that are searched for a match; up to twice as much is kept.
 const MAX_TAIL: usize = 4096;
@@ -29,7 +27,7 @@ pub(super) struct Turn {
     pub blocks: Vec<OpenBlock>,
     pub tools: Vec<Open>,
     pub chars: u64,
-    pub tokens: u64,
+    pub budget: Budget,
     pub repeats: Repeats,
 }
 
@@ -75,13 +73,15 @@ pub(super) struct Open {
 impl Turn {
     /// Updates open blocks and tools; returns the condition that now holds.
     pub(super) fn note(&mut self, event: &Event<'_>, options: &Options) -> Option<String> {
-        match event.kind {
+        let condition = match event.kind {
             Type::TextDelta => self.delta(event, options),
             Type::BlockFinal => self.block_final(event.line, options),
             Type::ToolStarted => self.tool_started(event.line, options),
             Type::ToolFinished => self.tool_finished(event.line, options),
             _ => None,
-        }
+        };
+        let max = options.max_text.filter(|max| self.chars > *max);
+        condition.or_else(|| Some(format!("more than {} characters (--max-text)", max?)))
     }
 
     fn delta(&mut self, event: &Event<'_>, options: &Options) -> Option<String> {
@@ -166,28 +166,6 @@ impl Turn {
         (count >= most).then(|| {
             format!("{name} had the same input and the same result {count} times (--on-repeat)")
         })
-    }
-
-    /// Counts tokens; returns the cost of the stream so far.
-    pub(super) fn spend(&mut self, event: &Event<'_>) -> Option<f64> {
-        if !event.line.contains(r#""kind":"usage""#) {
-            return None;
-        }
-        let data: Value = body(event.line, |body| body.read_as("data"))?;
-        self.tokens = tokens(&data, self.tokens).unwrap_or(self.tokens);
-        cost(&data)
-    }
-
-    /// The budget that is exceeded, as a condition.
-    pub(super) fn overdrawn(&self, cost: f64, options: &Options) -> Option<String> {
-        if let Some(max) = options.max_text.filter(|max| self.chars > *max) {
-            return Some(format!("more than {max} characters (--max-text)"));
-        }
-        if let Some(max) = options.max_tokens.filter(|max| self.tokens > *max) {
-            return Some(format!("more than {max} tokens (--max-tokens)"));
-        }
-        let max = options.max_cost.filter(|max| cost > *max)?;
-        Some(format!("more than {max} US dollars (--max-cost)"))
     }
 }
 

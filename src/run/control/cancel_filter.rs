@@ -10,16 +10,17 @@ use super::client::{Client, find_word};
 use super::lineage::{self, Lineage};
 use super::{Answer, Ask, CancelTurn, Request};
 use crate::exit::Exit;
-use crate::filter::cancel::{CancelRequest, Requests, refusal};
-use crate::stage::{FilterStage, Io, STDIN, Stage};
+use crate::filter::cancel::{Cancel, CancelRequest, Options, Receiver};
+use crate::filter::{Chain, Out};
+use crate::stage::{Clock, FilterStage, Io, Reading, STDIN, Stage};
 use crate::time::Time;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// A chain with the filter `cancel`, and the requests it has sent.
+/// The filter `cancel` over lines, and the requests it has sent.
 pub struct CancelFilter {
     stage: FilterStage,
-    requests: Rc<RefCell<Requests>>,
+    cancel: Rc<RefCell<Cancel>>,
     grace: Duration,
     pending: Vec<PendingCancel>,
     /// File that is read; `None` for stdin.
@@ -33,14 +34,20 @@ struct PendingCancel {
 }
 
 impl CancelFilter {
-    /// `requests` is the outbox of the filter in `stage`; an agent that does not stop is killed after `grace`.
-    pub fn new(stage: FilterStage, requests: Rc<RefCell<Requests>>, grace: Duration) -> Self {
-        Self { stage, requests, grace, pending: Vec::new(), source: None }
+    /// An agent that does not stop is killed after `grace`.
+    pub fn new(options: Options, clock: Clock, reading: &Reading, grace: Duration) -> Self {
+        let cancel = Rc::new(RefCell::new(Cancel::new(options, Receiver::Session)));
+        let chain = Chain::new(vec![Box::new(Rc::clone(&cancel))]);
+        let stage = FilterStage::new(chain, clock, reading);
+        Self { stage, cancel, grace, pending: Vec::new(), source: None }
     }
 
     fn carry_out(&mut self, now: Time, io: &mut Io) {
-        while !self.requests.borrow().open.is_empty() {
-            let requests = std::mem::take(&mut self.requests.borrow_mut().open);
+        loop {
+            let requests = self.cancel.borrow_mut().take_requests();
+            if requests.is_empty() {
+                return;
+            }
             for request in requests {
                 match self.connect(&request) {
                     Ok(client) => {
@@ -54,7 +61,9 @@ impl CancelFilter {
     }
 
     fn connect(&self, request: &CancelRequest) -> Result<Client, (&'static str, String)> {
-        let Some(mut found) = find_word(request.control.pid, &request.control.word) else {
+        let control = request.control.as_ref();
+        let found = control.and_then(|control| find_word(control.pid, &control.word));
+        let Some(mut found) = found else {
             return Err(("gone", "the run is not there any more".into()));
         };
         // In another pid namespace its own number means another process here.
@@ -72,14 +81,15 @@ impl CancelFilter {
         });
         let mut message = Request::new(ask);
         message.stream = Some(request.stream.clone());
-        message.control = Some(request.control.word.clone());
+        message.control = control.map(|control| control.word.clone());
         let sent = found.client.send(&message);
         sent.map_err(|e| ("gone", format!("the run cannot be asked: {e}")))?;
         Ok(found.client)
     }
 
     fn refuse(&mut self, now: Time, request: &CancelRequest, code: &str, why: &str, io: &mut Io) {
-        self.stage.inject(now, &refusal(request, code, why), io);
+        let (now, mut out) = (self.stage.time(now), Out::bytes(&mut io.out));
+        self.cancel.borrow_mut().refused(now, request, (code, why), &mut out);
     }
 
     pub(in crate::run) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
@@ -137,7 +147,7 @@ impl Stage for CancelFilter {
     }
 
     fn is_over(&self) -> bool {
-        self.requests.borrow().over
+        self.cancel.borrow().is_over()
     }
 
     fn on_end(&mut self, now: Time, io: &mut Io) {
@@ -149,7 +159,7 @@ impl Stage for CancelFilter {
     }
 
     fn exit(&self) -> Exit {
-        let cancelled = self.requests.borrow().cancelled > 0;
+        let cancelled = self.cancel.borrow().cancelled() > 0;
         self.stage.exit().or(if cancelled { Exit::Cancelled } else { Exit::Success })
     }
 }

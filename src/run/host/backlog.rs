@@ -45,6 +45,8 @@ pub(super) enum Command {
     Ask(TurnCancel),
     /// Emits a status.
     Note(&'static str, Option<String>, Option<Value>),
+    /// Cancels the turn for a condition on time, for which the agent was stopped.
+    Due,
 }
 
 impl Host<'_> {
@@ -148,6 +150,11 @@ impl Host<'_> {
                 self.update_view();
                 self.decide(cancel);
             }
+            Command::Due => {
+                self.tap.guard().on_condition_due(self.seen_at);
+                self.stop_cancelled();
+                self.stopped_ahead = false;
+            }
             Command::Note(kind, message, data) => self.emit(kind, message.as_deref(), data),
         }
     }
@@ -220,13 +227,11 @@ impl Host<'_> {
     }
 
     pub(super) fn collect(&mut self) {
-        let out = &mut self.tap.guard().out;
-        if self.stdout.reader_gone {
-            out.clear();
-        } else if !out.is_empty() {
-            let mut bytes = std::mem::take(out);
-            self.output.push(&mut bytes);
+        let mut lines = self.tap.guard().take_lines();
+        if !self.stdout.reader_gone && !lines.is_empty() {
+            self.output.push(&mut lines);
         }
+        self.stop_cancelled();
     }
 
     pub(super) fn write(&mut self) {

@@ -13,8 +13,6 @@ use crate::lifecycle::{Cancel, Stop};
 use crate::run::control::{Answer, Ask, CancelTurn, Info, Request, Server};
 use crate::time::Time;
 
-const MAX_REASON: usize = 1000;
-
 #[derive(Debug, Default)]
 pub(super) struct PendingRequests {
     pub server: Option<Server>,
@@ -145,7 +143,7 @@ impl Host<'_> {
             // The agent is to stop now, even if the reader never reads on.
             cancel.stopped = true;
             self.update_view();
-            self.stop_agent(&cancel);
+            self.stop_agent(cancel.request.grace_ms);
         }
         self.enqueue(Command::Ask(cancel));
     }
@@ -181,32 +179,62 @@ impl Host<'_> {
             return self.answer(client, &Answer::refused("not_alone", why));
         }
         let by = if request.by.as_deref() == Some("filter") { "filter" } else { "control" };
-        let reason = request.reason.as_deref().unwrap_or("spile cancel");
-        let reason: String = reason.chars().take(MAX_REASON).collect();
-        let open = self.tap.guard().open_streams();
-        if self.can_interrupt() && !open.is_empty() {
-            let meant = stream.map_or(open, |number| vec![number]);
-            self.tap.guard().request_cancel_open(&meant, by, &reason);
-            self.requests.interrupts = Some(meant);
-        } else {
-            self.tap.guard().request_cancel(by, &reason);
-        }
+        self.cancel_turns(stream, by, request.reason.as_deref().unwrap_or("spile cancel"));
         self.answer(client, &Answer::Accepted { turn });
         if let Some(control) = &mut self.requests.server {
             control.wait_for(client, (id, turn), request.then.clone());
         }
         if !stopped {
-            self.stop_agent(&cancel);
+            self.stop_agent(request.grace_ms);
         }
     }
 
-    fn stop_agent(&mut self, cancel: &TurnCancel) {
-        let cancel = Cancel {
-            interrupt: self.can_interrupt(),
-            within: cancel.request.grace_ms.map(Duration::from_millis),
-        };
+    /// Makes turns end as cancelled: those that are open, or all if the agent will not outlive the cancel.
+    fn cancel_turns(&mut self, stream: Option<usize>, by: &str, reason: &str) {
+        let open = self.tap.guard().open_streams();
+        if self.can_interrupt() && !open.is_empty() {
+            let meant = stream.map_or(open, |number| vec![number]);
+            self.tap.guard().request_cancel_open(&meant, by, reason);
+            self.requests.interrupts = Some(meant);
+        } else {
+            self.tap.guard().request_cancel(by, reason);
+        }
+    }
+
+    pub(super) fn stop_agent(&mut self, grace_ms: Option<u64>) {
+        let interrupt = self.can_interrupt();
+        let cancel = Cancel { interrupt, within: grace_ms.map(Duration::from_millis) };
         self.life.stop(self.clock.now(), Stop::Cancel(cancel));
         self.act();
+    }
+
+    /// Stops the agent of a turn that a condition of `--cancel-when` has cancelled, unless the turn has already ended.
+    pub(super) fn stop_cancelled(&mut self) {
+        let mut cancelled = self.tap.guard().take_cancelled();
+        cancelled.retain(|turn| self.tap.guard().is_at_work(&turn.stream, turn.turn));
+        let Some(first) = cancelled.first() else { return };
+        self.cancel_turns(None, "filter", &first.reason);
+        if !self.stopped_ahead {
+            self.update_view();
+            self.stop_agent(None);
+        }
+    }
+
+    /// Stops the agent if a condition on time holds by the clock while the reader is slow; the turn ends at the place of this
+    /// moment in the output. An agent that takes prompts may have ended this turn in the output that was not read.
+    pub(super) fn stop_overdue(&mut self, now: Time) {
+        let due = self.condition_due().is_some_and(|due| due <= now);
+        if due {
+            self.stopped_ahead = true;
+            self.stop_agent(None);
+            self.enqueue(Command::Due);
+        }
+    }
+
+    /// Time at which a condition on time holds while the reader is slow.
+    pub(super) fn condition_due(&self) -> Option<Time> {
+        let due = self.tap.condition_due(self.life.quiet_since());
+        due.filter(|_| !self.may_continue && !self.stopped_ahead)
     }
 
     pub(super) fn settle(&mut self) {

@@ -7,8 +7,8 @@ use super::*;
 use crate::check::{self, Check};
 use crate::codec;
 use crate::exit::Exit;
+use crate::filter::cancel::Prices;
 use crate::filter::coalesce::{self, Coalesce};
-use crate::filter::{Filter, Out};
 use crate::stage::{Io, Stage};
 
 /// Open parts of a generated stream.
@@ -95,7 +95,7 @@ fn schedule() -> impl Strategy<Value = Vec<Timed>> {
                 2 => {
                     let (turn, control) = (script.state(&name).2, request_of(&name).control);
                     let request = CancelRequest { turn, control, ..request_of(&name) };
-                    let code = ["gone", "no_turn", ""][text.len() % 3];
+                    let code = ["gone", "no_turn", "silent"][text.len() % 3];
                     script.lines.push((now, refusal(&request, code, "why")));
                 }
                 3 => {
@@ -126,9 +126,11 @@ fn request_of(stream: &str) -> CancelRequest {
         stream: stream.to_owned(),
         turn: 0,
         reason: String::new(),
-        control: Control { pid: 7, word: "w".into() },
+        control: Some(Control { pid: 7, word: "w".into() }),
     }
 }
+
+const PRICES: &str = r#"{"":{"input":9000,"output":90000}}"#;
 
 fn any_options() -> impl Strategy<Value = Options> {
     let some = prop::option::weighted::<std::ops::Range<u64>>;
@@ -146,7 +148,9 @@ fn any_options() -> impl Strategy<Value = Options> {
             max_tokens,
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             max_cost: max_cost.map(|n| n as f64),
-            reason: None,
+            estimate: tool,
+            prices: pattern.then(|| Prices::parse(PRICES).unwrap()),
+            ..Options::default()
         },
     )
 }
@@ -176,8 +180,7 @@ pub(super) fn violations(lines: &[Timed]) -> Option<String> {
 
 /// The filter without a chain, which is also called when nothing is due.
 fn bare(options: &Options, input: &[Timed]) -> (Vec<u8>, u64) {
-    let requests = Rc::new(RefCell::new(Requests::default()));
-    let mut filter = Cancel::new(options.clone(), Rc::clone(&requests));
+    let mut filter = Answered::new(options);
     let mut bytes = Vec::new();
     for (at, line) in input {
         let now = Time::from_millis(*at);
@@ -195,7 +198,7 @@ fn bare(options: &Options, input: &[Timed]) -> (Vec<u8>, u64) {
         filter.on_tick(due, &mut out);
     }
     filter.on_end(Time::from_millis(u64::MAX), &mut out);
-    let cancelled = requests.borrow().cancelled;
+    let cancelled = filter.0.borrow().cancelled;
     (bytes, cancelled)
 }
 
@@ -209,10 +212,10 @@ proptest! {
 
     #[test]
     fn text_and_order_are_conserved_and_a_turn_ends_once(options in any_options(), input in schedule()) {
-        let answer = |(_, line): &&Timed| line.contains("cancel_refused");
+        let answer = |(_, line): &&Timed| is_refusal(line);
         let events: Vec<Timed> = input.iter().filter(|line| !answer(line)).cloned().collect();
         prop_assert_eq!(violations(&events), None, "the input is what it should be");
-        let (chain, requests) = cancel(&options);
+        let (chain, filter) = cancel(&options);
         let out = drive(chain, &input);
         let mut cut = 0;
         for stream in ["s0", "s1", "s2"] {
@@ -234,20 +237,20 @@ proptest! {
         }
         // One terminal event for each turn, blocks with the text of their deltas, numbers without a gap.
         prop_assert_eq!(violations(&out), None);
-        prop_assert_eq!(requests.borrow().cancelled, cut);
+        prop_assert_eq!(filter.borrow().cancelled, cut);
         // Requests go to the stream with a wrap, once for each turn.
-        let mut turns: Vec<u64> = requests.borrow().open.iter().map(|request| request.turn).collect();
+        let mut turns: Vec<u64> = filter.borrow().requests.iter().map(|request| request.turn).collect();
         let requests_sent = turns.len();
         turns.dedup();
         prop_assert_eq!(turns.len(), requests_sent);
-        prop_assert!(requests.borrow().open.iter().all(|request| request.stream == "s0"));
+        prop_assert!(filter.borrow().requests.iter().all(|request| request.stream == "s0"));
     }
 
     /// Law: a chain in one process has the output of the same filters with lines between them, at the same times.
     #[test]
     fn a_chain_is_its_filters_one_after_the_other(a in any_options(), b in any_options(), input in schedule()) {
         let of = |options: &Options| -> Box<dyn Filter> {
-            Box::new(Cancel::new(options.clone(), Rc::default()))
+            Box::new(Answered::new(options))
         };
         let merging = || -> Box<dyn Filter> { Box::new(Coalesce::new(coalesce::Options::default())) };
         let chained = drive(Chain::new(vec![of(&a), of(&b)]), &input);
@@ -259,10 +262,10 @@ proptest! {
 
     #[test]
     fn without_a_chain_it_is_the_same_filter(options in any_options(), input in schedule()) {
-        let (chain, requests) = cancel(&options);
+        let (chain, filter) = cancel(&options);
         let out = drive(chain, &input);
         let (bytes, cancelled) = bare(&options, &input);
         prop_assert_eq!(String::from_utf8(bytes).unwrap(), String::from_utf8(joined(&out)).unwrap());
-        prop_assert_eq!(cancelled, requests.borrow().cancelled);
+        prop_assert_eq!(cancelled, filter.borrow().cancelled);
     }
 }
