@@ -177,7 +177,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__cancel)
-            opts="-h --label --all --then --reason --grace --after --when-idle --match --on-tool --on-repeat --max-text --max-tokens --max-cost --clock --max-line --strict --help"
+            opts="-h --label --all --then --reason --grace --after --when-idle --match --on-tool --on-repeat --max-text --max-tokens --max-cost --estimate --prices --clock --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -229,6 +229,21 @@ _spile_known() {
                     ;;
                 --max-cost)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prices)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --clock)
@@ -1070,7 +1085,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__wrap)
-            opts="-h --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --queue --queue-timeout --help"
+            opts="-h --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --cancel-when --estimate --prices --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --queue --queue-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1152,6 +1167,25 @@ _spile_known() {
                     ;;
                 --session)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cancel-when)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prices)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --grace)

@@ -102,6 +102,8 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l on-permission -d 'W
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l permission-timeout -d 'Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l keep-open -d 'Time for another message after a turn, before the agent\'s input is closed' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l session -d 'Session of the agent to continue, by the Agent Client Protocol or codex app-server' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l cancel-when -d 'Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l prices -d 'Prices of models, for a cost that the runtime does not report before the turn\'s end' -r -F
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l grace -d 'Time between SIGINT, SIGTERM and SIGKILL' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l timeout -d 'Fail the turn and end the agent if the run takes longer; for all limits, 0 is none' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l idle-timeout -d 'The same if stdout and stderr are silent for this time' -r
@@ -118,6 +120,7 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l pty -d 'Run the age
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l keep-escapes -d 'Keep escape sequences and carriage returns in plain output, stderr and results of tools'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l strict -d 'Exit with status 65 if any output of the agent could not be parsed'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l drive -d 'Own the agent\'s stdin: give it the prompt, take messages, and answer its questions'
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l estimate -d 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn\'s end'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l queue -d 'With --once: wait until the run with the key has ended, behind those that wait already'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max -d 'Most code points in a merged delta; a longer delta passes whole' -r
@@ -223,14 +226,16 @@ complete -c spile -n "__fish_spile_using_subcommand cancel" -l after -d 'The tur
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l when-idle -d 'No event has come for this time; 0 is no limit' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l match -d 'The answer matches, also across deltas; of a long block the last 4 KiB are searched' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-tool -d 'A tool with one of these names is called' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-repeat -d 'A tool has the same input and the same result this many times in a row; numbers in results count as the same' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-text -d 'The answers have more characters' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-tokens -d 'More tokens are used, if the runtime reports them before the end' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l on-repeat -d 'A tool has the same input and the same result this many times in a row; numbers and times in results count as the same' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-text -d 'The answers have more characters: 5000, 20k' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-tokens -d 'More tokens are used, if the runtime reports them before the end: 5000, 200k, 2M' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-cost -d 'The turn costs more, if the runtime reports it before the end' -r
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l prices -d 'Prices of models, for a cost that the runtime does not report before the turn\'s end' -r -F
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l clock -d 'Source of times: `event` makes the output depend on the input alone' -r -f -a "wall\t'From the clock on the wall'
 event\t'From the events\' own `ts`: the output is a pure function of the input'"
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-line -d 'Longest line that is parsed; a longer one passes unchanged' -r
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l all -d 'All your runs'
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l estimate -d 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn\'s end'
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand send" -l by -d 'Name of the sender, in the stream' -r

@@ -34,6 +34,9 @@ module completions {
     --permission-timeout: string # Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]
     --keep-open: string       # Time for another message after a turn, before the agent's input is closed
     --session: string         # Session of the agent to continue, by the Agent Client Protocol or codex app-server
+    --cancel-when: string     # Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas
+    --estimate                # Estimate tokens by characters / 3.5 where the runtime does not report them before the turn's end
+    --prices: path            # Prices of models, for a cost that the runtime does not report before the turn's end
     --grace: string           # Time between SIGINT, SIGTERM and SIGKILL
     --timeout: string         # Fail the turn and end the agent if the run takes longer; for all limits, 0 is none
     --idle-timeout: string    # The same if stdout and stderr are silent for this time
@@ -147,10 +150,12 @@ module completions {
     --when-idle: string       # No event has come for this time; 0 is no limit
     --match: string           # The answer matches, also across deltas; of a long block the last 4 KiB are searched
     --on-tool: string         # A tool with one of these names is called
-    --on-repeat: string       # A tool has the same input and the same result this many times in a row; numbers in results count as the same
-    --max-text: string        # The answers have more characters
-    --max-tokens: string      # More tokens are used, if the runtime reports them before the end
+    --on-repeat: string       # A tool has the same input and the same result this many times in a row; numbers and times in results count as the same
+    --max-text: string        # The answers have more characters: 5000, 20k
+    --max-tokens: string      # More tokens are used, if the runtime reports them before the end: 5000, 200k, 2M
     --max-cost: string        # The turn costs more, if the runtime reports it before the end
+    --estimate                # Estimate tokens by characters / 3.5 where the runtime does not report them before the turn's end
+    --prices: path            # Prices of models, for a cost that the runtime does not report before the turn's end
     --clock: string@"nu-complete spile cancel clock" # Source of times: `event` makes the output depend on the input alone
     --max-line: string        # Longest line that is parsed; a longer one passes unchanged
     --strict                  # Exit with status 65 if any line of the input is no event

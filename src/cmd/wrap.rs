@@ -78,11 +78,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     fail_on_stop: Vec<String>,
     #[command(flatten)]
-    drive: DriveArgs,
+    drive: Box<DriveArgs>,
     #[command(flatten)]
     conditions: CancelWhenArgs,
     #[command(flatten)]
-    supervise: Supervise,
+    supervise: Box<Supervise>,
     /// Agent to start, with its arguments; a -- before it is always allowed
     #[arg(trailing_var_arg = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,

@@ -35,7 +35,7 @@ impl Protocol for Claude {
         let Ok(value) = serde_json::from_slice::<Value>(line) else { return };
         match text(&value, &["type"]).unwrap_or_default() {
             "system" if text(&value, &["subtype"]) == Some("init") => {
-                to.report(Report::TurnStarted)
+                to.report(Report::TurnStarted);
             }
             "user" if value.get("isReplay") == Some(&Value::Bool(true)) => {
                 let id = text(&value, &["uuid"]).filter(|id| id.starts_with(OWN));

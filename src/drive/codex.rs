@@ -119,7 +119,7 @@ impl Protocol for Codex {
         }
         match Rpc::parse(line) {
             Some(Rpc::Call { id: Some(id), method, params }) => {
-                self.asked(&id, &method, params, to)
+                self.asked(&id, &method, params, to);
             }
             Some(Rpc::Call { id: None, method, params }) if self.is_ours(&params) => {
                 match method.as_str() {

@@ -132,7 +132,6 @@ impl Agent {
 
 /// A driver and an agent, with what passes between them.
 struct Pair {
-    name: Name,
     driver: Driver,
     agent: Agent,
     said: Vec<Value>,
@@ -152,7 +151,6 @@ impl Pair {
             keep_open: Duration::from_secs(5),
         };
         let mut pair = Self {
-            name,
             driver: Driver::new(now, config),
             agent: Agent::default(),
             said: Vec::new(),
