@@ -29,7 +29,12 @@ pub(super) struct Acp {
     /// Messages that were sent into an open turn, by the ids of their requests.
     steered: HashMap<String, String>,
     requests: u64,
+    /// Names of the tools of calls, by the ids of the calls: a request for permission has only a title.
+    tools: HashMap<String, String>,
 }
+
+/// Calls that are remembered.
+const MAX_TOOLS: usize = 1000;
 
 impl Acp {
     pub(super) fn new(folder: &str, resume: Option<&str>) -> Self {
@@ -41,6 +46,20 @@ impl Acp {
             prompt: None,
             steered: HashMap::new(),
             requests: 0,
+            tools: HashMap::new(),
+        }
+    }
+
+    /// Remembers the name of a call's tool, which is its first title if it has none.
+    fn remember(&mut self, update: &Value) {
+        let name = text(update, &["name"]).or(text(update, &["title"]));
+        if text(update, &["sessionUpdate"]) == Some("tool_call")
+            && let (Some(id), Some(name)) = (text(update, &["toolCallId"]), name)
+        {
+            if self.tools.len() >= MAX_TOOLS {
+                self.tools.clear();
+            }
+            self.tools.insert(id.to_owned(), name.to_owned());
         }
     }
 
@@ -112,17 +131,22 @@ impl Protocol for Acp {
     }
 
     fn on_line(&mut self, line: &[u8], to: &mut Outbox) {
-        if memchr::memmem::find(line, b"\"session/update\"").is_some() {
+        let has = |needle: &[u8]| memchr::memmem::find(line, needle).is_some();
+        let updates = has(b"\"session/update\"");
+        if updates && !has(b"\"tool_call\"") {
             return;
         }
         match Rpc::parse(line) {
+            Some(Rpc::Call { params, .. }) if updates => self.remember(&params["update"]),
             Some(Rpc::Call { id: Some(id), method, params }) => {
                 if method != "session/request_permission" {
                     return to.not_served(&id, &method);
                 }
                 let call = params.get("toolCall").unwrap_or(&Value::Null);
                 let title = text(call, &["title"]).unwrap_or_default();
-                let tool = text(call, &["name"]).unwrap_or(title);
+                let known = text(call, &["toolCallId"]).and_then(|id| self.tools.get(id));
+                let known = known.map(String::as_str);
+                let tool = text(call, &["name"]).or(known).unwrap_or(title);
                 to.report(Report::Asked(Question {
                     id: id.to_string(),
                     kind: kind(text(call, &["kind"]).unwrap_or_default(), tool),

@@ -116,8 +116,10 @@ impl Driver {
             }
             OnPermission::Fail => {
                 let asked = [question.tool.as_str(), question.title.as_str()];
-                let asked = asked.into_iter().filter(|word| !word.is_empty());
-                let asked = asked.collect::<Vec<_>>().join(": ");
+                let mut asked = asked.to_vec();
+                asked.retain(|word| !word.is_empty());
+                asked.dedup();
+                let asked = asked.join(": ");
                 self.actions.push_back(Action::Fail(
                     "permission",
                     format!("the agent asked for permission, and nobody is there to answer (--on-permission): {asked}"),

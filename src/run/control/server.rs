@@ -35,6 +35,7 @@ pub(in crate::run) struct Server {
     count: u64,
     /// True if a client wants to connect.
     called: bool,
+    retired: bool,
 }
 
 #[derive(Debug)]
@@ -71,15 +72,27 @@ impl Server {
             clients: Vec::new(),
             count: 0,
             called: false,
+            retired: false,
         })
     }
 
     /// Opens the socket again if its file is gone, with the folder perhaps: a cleaner or the end of a login removed it.
     pub(in crate::run) fn renew(&mut self) {
-        if !self.socket.exists()
+        if !self.retired
+            && !self.socket.exists()
             && let Ok((listener, socket, info)) = Self::listen(&self.about)
         {
             (self.listener, self.socket, self.info) = (listener, socket, info);
+        }
+    }
+
+    /// Removes the files, so that nobody finds the run any more; its clients stay.
+    pub(in crate::run) fn retire(&mut self) {
+        // Once: another run may have the names then.
+        if !std::mem::replace(&mut self.retired, true) {
+            for path in [&self.info, &self.socket] {
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
 
@@ -210,9 +223,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for path in [&self.info, &self.socket] {
-            let _ = std::fs::remove_file(path);
-        }
+        self.retire();
     }
 }
 

@@ -239,6 +239,10 @@ impl Host<'_> {
 
     pub(super) fn settle(&mut self) {
         let Some(control) = &mut self.requests.server else { return };
+        if self.end_emitted {
+            // Whoever has its answer does not find the run again.
+            control.retire();
+        }
         let mut prompts = Vec::new();
         for end in self.tap.guard().take_ends() {
             prompts.extend(control.ended(&end, &self.left));
