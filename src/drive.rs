@@ -263,21 +263,20 @@ impl Driver {
         self.interrupt_begun(now);
     }
 
-    /// True from the message that begins a turn to the turn's end.
+    /// True from the message that begins a turn to the turn's end, and while the agent has messages that it has not read.
     pub(crate) fn is_in_turn(&self) -> bool {
-        matches!(self.config.input, Input::Protocol(_)) && self.in_turn == InTurn::Yes
+        let works = self.in_turn == InTurn::Yes || !self.sent.is_empty();
+        matches!(self.config.input, Input::Protocol(_)) && works
     }
 
     /// True if the runtime has an interrupt and a turn for it.
     pub(crate) fn can_interrupt(&self) -> bool {
-        matches!(self.config.input, Input::Protocol(_))
-            && self.in_turn == InTurn::Yes
-            && !self.closed
+        self.is_in_turn() && !self.closed
     }
 
-    /// Number of messages that wait.
+    /// Number of messages that the agent is not known to have read, or to have been given.
     pub(crate) fn queued(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.sent.len()
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {

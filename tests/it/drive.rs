@@ -5,13 +5,14 @@ mod input;
 mod permission;
 mod race;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
 use crate::control::Room;
-use crate::harness::{Live, events, shell_code, spile};
+use crate::harness::{LIMIT, Live, events, shell_code, spile};
 
 const AGENTS: [&str; 4] = ["claude", "acp", "acp-steering", "codex"];
 
@@ -36,7 +37,11 @@ impl Site {
         let log = self.path("log");
         let from = agent.split('-').next().unwrap();
         let mut args = vec!["wrap", "--stream", "s", "--drive"];
-        let adapter = if from == "tty" { "text" } else { from };
+        let adapter = match from {
+            "tty" => "text",
+            "opencode" => "acp",
+            from => from,
+        };
         args.extend(["--from", adapter]);
         args.extend((from == "tty").then_some("--pty"));
         args.extend(options);
@@ -267,6 +272,56 @@ fn a_message_that_cannot_be_given_is_refused_with_the_reason() {
     let (_, stderr, status) = site.run(&["send", "s", ""]);
     assert!(stderr.contains("empty"), "{stderr}");
     assert_eq!(status, 2);
+}
+
+#[test]
+fn a_slow_reader_delays_neither_a_message_nor_an_answer_nor_a_cancel() {
+    for agent in AGENTS {
+        let site = Site::new();
+        // Nobody reads the events: they fill the pipe, the buffer and the spool.
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/drive_agents.py");
+        let log = site.path("log");
+        let from = agent.split('-').next().unwrap();
+        let mut args = vec!["wrap", "--stream", "s", "--drive", "--from", from];
+        args.extend([
+            "--prompt",
+            "flood ask Bash hold",
+            "--on-permission",
+            "wait",
+            "--keep-open",
+            "0",
+        ]);
+        args.extend(["--", "python3", script, agent, log.to_str().unwrap()]);
+        args.extend((from == "codex").then_some("app-server"));
+        let mut child = site.room.command(&args);
+        let mut child = child.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let until = std::time::Instant::now() + LIMIT;
+        let mut asked = false;
+        while !asked && std::time::Instant::now() < until {
+            let (runs, ..) = site.run(&["ps", "--json"]);
+            asked = runs.contains(r#""tool":"#);
+        }
+        assert!(asked, "{agent}: the question is seen though nobody reads");
+        assert_eq!(site.run(&["permit", "s"]).0, "answered\n", "{agent}");
+        let answer = site.send("more");
+        assert!(["taken", "written", "queued"].contains(&answer.as_str()), "{agent}: {answer}");
+        // The proof comes when the events are read.
+        let mut cancel = site.room.command(&["cancel", "s", "--grace", "60s"]);
+        let cancel = cancel.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        if agent != "acp" {
+            while !site.log().contains(&"more".to_owned()) {
+                assert!(std::time::Instant::now() < until, "{agent}: the message is read");
+            }
+        }
+        let mut events_text = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut events_text).unwrap();
+        let status = child.wait().unwrap();
+        let proof = cancel.wait_with_output().unwrap().stdout;
+        assert!(String::from_utf8(proof).unwrap().contains("turn_cancelled"), "{agent}");
+        let all = events(events_text.as_bytes());
+        assert!(ends(&all).contains(&"turn_cancelled"), "{agent}: {:?} {status}", ends(&all));
+        assert_eq!(of_kind(&all, "permission").len(), 2, "{agent}");
+    }
 }
 
 /// Lines of a file.

@@ -1,12 +1,12 @@
 """Agents for the tests of `wrap --drive`, in the shapes of the vendors' own types:
 claude (claude-agent-sdk 0.2 on PyPI, Claude Code 2.1.197), acp (@agentclientprotocol/sdk 2.4 on npm,
-agent-client-protocol 0.12 on PyPI), codex (the schema of codex 0.171, `app-server generate-json-schema`), tty.
+agent-client-protocol 0.12 on PyPI), opencode (opencode-ai 1.18 on npm), codex (the schema of codex 0.171, `app-server generate-json-schema`), tty.
 
-usage: drive_agents.py claude|acp|acp-steering|codex|tty [LOG]
+usage: drive_agents.py claude|acp|acp-steering|opencode|codex|tty [LOG]
 
 A turn ends once its last message has been answered. A message may have words for the agent: `hold` keeps the turn open
 until it is interrupted or gets `go`, `ask TOOL` asks for permission, `die` ends the process at once, `mute` says nothing
-more. LOG gets each text that was read, as a JSON string a line."""
+more, `flood` makes it say 3 MB. LOG gets each text that was read, as a JSON string a line."""
 
 import json
 import os
@@ -78,6 +78,9 @@ class Agent:
             held = (held or "hold" in words) and "go" not in words
             if "die" in words:
                 os._exit(3)
+            if "flood" in words:
+                for _ in range(30):
+                    self.delta("x" * 100_000)
             if "mute" in words:
                 while self.read(wait=True):
                     pass
@@ -257,6 +260,25 @@ class Steering(Acp):
     steering = True
 
 
+class OpenCode(Acp):
+    """As `opencode acp` 1.18: a call begins with the tool's name as its title and gets another one with its input."""
+
+    def ask(self, key, tool):
+        update = {"toolCallId": key, "kind": "execute", "locations": []}
+        self.update({"sessionUpdate": "tool_call", "title": tool, "status": "pending", "rawInput": {}, **update})
+        self.update({"sessionUpdate": "tool_call_update", "status": "in_progress", "title": "ls -la",
+                     "rawInput": {"command": "ls -la"}, **update})
+        say({"jsonrpc": "2.0", "id": self.asks, "method": "session/request_permission", "params": {
+            "sessionId": self.session, "toolCall": {"status": "pending", "title": "ls -la", **update},
+            "options": [{"optionId": "once", "kind": "allow_once", "name": "Allow once"},
+                        {"optionId": "always", "kind": "allow_always", "name": "Always allow"},
+                        {"optionId": "reject", "kind": "reject_once", "name": "Reject"}]}})
+        answer = self.answered(self.asks)
+        allowed = bool(answer) and answer["outcome"] == {"outcome": "selected", "optionId": "once"}
+        self.update({"sessionUpdate": "tool_call_update", "status": "completed" if allowed else "failed", **update})
+        return allowed
+
+
 class Codex(Rpc):
     def called(self, method, params, id):
         if method == "initialize":
@@ -344,7 +366,7 @@ def tty():
             return
 
 
-AGENTS = {"claude": Claude, "acp": Acp, "acp-steering": Steering, "codex": Codex}
+AGENTS = {"claude": Claude, "acp": Acp, "acp-steering": Steering, "opencode": OpenCode, "codex": Codex}
 if sys.argv[1] == "tty":
     tty()
 else:

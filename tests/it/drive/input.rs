@@ -105,3 +105,43 @@ fn context_follows_the_prompt_or_is_named_in_the_command() {
         assert_eq!(status, 2);
     }
 }
+
+#[test]
+fn nothing_of_a_prompt_in_the_command_is_written_down() {
+    let site = Site::new();
+    let script = "echo token $(env | grep -c ^SPILE_RUN=); exec sleep 1000";
+    let args = [
+        "wrap",
+        "--stream",
+        "s",
+        "--prompt",
+        "the-secret-words",
+        "--",
+        "sh",
+        "-c",
+        script,
+        "--",
+        "--api-key",
+        "sk-ant-abcdefghijklmnop",
+        "-H",
+        "Authorization: Bearer abc123def456",
+        "{prompt}",
+    ];
+    let mut live = Live::spawn(&mut site.room.command(&args));
+    let mut lines = live.until("token 1");
+    let (table, ..) = site.run(&["ps"]);
+    let (runs, ..) = site.run(&["ps", "--json"]);
+    let files = std::fs::read_dir(site.room.socket().parent().unwrap()).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    let written: String =
+        files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).collect();
+    assert!(written.contains("{prompt}"), "{written}");
+    live.signal(rustix::process::Signal::TERM);
+    let (rest, _) = live.end();
+    lines.extend(rest);
+    for text in [&table, &runs, &written, &lines.concat()] {
+        for secret in ["the-secret-words", "sk-ant-abcdefghijklmnop", "abc123def456"] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
+}

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
-use super::{AGENTS, Site, end, ends, of_kind, read};
-use crate::harness::answer;
+use super::{Site, end, ends, of_kind, read};
+use crate::harness::{Live, answer};
+
+const AGENTS: [&str; 5] = ["claude", "acp", "acp-steering", "opencode", "codex"];
 
 /// Messages of the questions and answers in the stream.
 fn said(all: &[Value]) -> Vec<&str> {
@@ -134,7 +136,7 @@ fn a_command_answers_and_only_a_clear_answer_allows() {
         ("exec no-such-command", "denied", "failed"),
         ("yes | head -c 1000000", "denied", ""),
     ];
-    for agent in ["claude", "acp", "codex"] {
+    for agent in ["claude", "acp", "opencode", "codex"] {
         for (command, want, reason) in commands {
             let site = Site::new();
             let command = format!("cd {} && {command}", site.folder.path().display());
@@ -183,4 +185,29 @@ fn several_questions_are_answered_one_by_one() {
     }
     let (all, _) = end(live, lines);
     assert_eq!(ends(&all).len(), 5);
+}
+
+#[test]
+fn with_a_stdin_of_ones_own_one_answers_oneself() {
+    let site = Site::new();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/drive_agents.py");
+    let args = [
+        "wrap", "--stream", "s", "--from", "claude", "--stdin", "pipe", "--", "python3", script,
+        "claude",
+    ];
+    let mut live = Live::spawn(&mut site.room.command(&args));
+    let prompt = r#"{"type":"user","uuid":"u1","message":{"role":"user","content":"ask Bash"}}"#;
+    live.write(format!("{prompt}\n"));
+    let mut lines = live.until(r#""kind":"permission""#);
+    let (_, stderr, status) = site.run(&["permit", "s"]);
+    assert!(stderr.contains("--on-permission wait"), "{stderr}");
+    assert_eq!(status, 1);
+    let answer = r#"{"type":"control_response","response":{"subtype":"success","request_id":"q1","response":{"behavior":"allow","updatedInput":{"command":"ls"}}}}"#;
+    live.write(format!("{answer}\n"));
+    lines.extend(live.until("turn_completed"));
+    live.close();
+    let (all, status) = end(live, lines);
+    assert_eq!((ends(&all), status), (vec!["turn_completed"], 0));
+    assert!(crate::harness::answer(&all).contains("Bash allowed."));
+    assert_eq!(of_kind(&all, "permission").len(), 1, "wrap answers nothing");
 }
