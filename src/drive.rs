@@ -28,6 +28,9 @@ use questions::OpenQuestion;
 /// Longest message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 1 << 20;
 
+/// Longest line that is typed at a terminal, in bytes; the system cuts a longer one.
+const MAX_TYPED: usize = 4095;
+
 /// Messages that may wait.
 const MAX_QUEUED: usize = 1000;
 
@@ -109,6 +112,8 @@ pub(crate) struct Driver {
     has_begun: bool,
     /// True if the turn is interrupted as soon as it has begun: an agent ignores an interrupt before.
     interrupts: bool,
+    /// True from an interrupt to the end of the turn: its questions are void.
+    cancels: bool,
     /// Turns that have ended.
     turns: u64,
     /// True if the agent has refused a message in this turn: others wait for its end.
@@ -143,6 +148,7 @@ impl Driver {
             in_turn: InTurn::No,
             has_begun: false,
             interrupts: false,
+            cancels: false,
             turns: 0,
             refuses: false,
             refused: None,
@@ -170,10 +176,13 @@ impl Driver {
         }
         let mut to = Outbox::default();
         let protocol = &mut self.protocol;
-        self.lines.feed(bytes, |piece| {
-            if let Piece::Line { bytes, .. } = piece {
-                protocol.on_line(bytes, &mut to);
+        self.lines.feed(bytes, |piece| match piece {
+            Piece::Line { bytes, .. } => protocol.on_line(bytes, &mut to),
+            Piece::Long { bytes, .. } if is_question(bytes) => {
+                let why = "a question for permission has more than 16 MiB";
+                to.reports.push(Report::Failed(why.into()));
             }
+            Piece::Long { .. } => {}
         });
         self.take(now, to);
     }
@@ -228,6 +237,12 @@ impl Driver {
         if at_terminal && text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             return refused("bad_text", "the message has control characters: they are keys there");
         }
+        if at_terminal && text.split(['\n', '\r']).any(|line| line.len() > MAX_TYPED) {
+            return refused(
+                "too_long",
+                "a line of the message has more than 4,095 bytes: a terminal cuts it",
+            );
+        }
         if at_terminal && self.in_turn == InTurn::Yes && force == Force::No {
             return refused(
                 "turn_open",
@@ -245,7 +260,7 @@ impl Driver {
         for open in std::mem::take(&mut self.questions) {
             self.answer(now, &open.question, Permit::Cancelled, "cancel");
         }
-        self.interrupts = true;
+        (self.interrupts, self.cancels) = (true, self.is_in_turn());
         self.interrupt_begun(now);
     }
 
@@ -302,15 +317,17 @@ impl Driver {
         }
         if !self.ready && self.begun + BEGIN_WITHIN <= now {
             let why = format!("the agent did not begin the conversation within {BEGIN_WITHIN:?}");
-            self.fail(why);
+            self.fail("protocol", why);
         } else if self.end_at().is_some_and(|at| at <= now) {
-            if !self.sent.is_empty() {
-                let count = self.sent.len();
-                let why = format!("messages that the agent has not read: {count}");
-                self.actions.push_back(Action::Warn(why));
-                self.sent.clear();
+            if self.sent.is_empty() {
+                return self.close();
             }
-            self.close();
+            let why = format!("messages that the agent has not read: {}", self.sent.len());
+            self.actions.push_back(Action::Warn(why));
+            self.sent.clear();
+            self.protocol.forget();
+            self.idle_since = Some(now);
+            self.flush(now);
         }
     }
 
@@ -321,8 +338,8 @@ impl Driver {
 
     /// End of the input, if nothing more comes.
     fn end_at(&self) -> Option<Time> {
-        let idle =
-            self.idle_since.filter(|_| self.in_turn == InTurn::No && self.queue.is_empty())?;
+        let waits = self.queue.is_empty() || !self.sent.is_empty();
+        let idle = self.idle_since.filter(|_| self.in_turn == InTurn::No && waits)?;
         // An agent that was written to within its turn begins the next one by itself.
         let wait = if self.sent.is_empty() { Duration::ZERO } else { TAKE_WITHIN };
         // Nothing tells the end of a turn at a terminal.
@@ -335,10 +352,9 @@ impl Driver {
         self.actions.push_back(Action::Close);
     }
 
-    fn fail(&mut self, why: String) {
-        self.actions.push_back(Action::Fail("protocol", why));
-        self.ready = true;
-        self.queue.clear();
+    fn fail(&mut self, code: &'static str, why: String) {
+        self.actions.push_back(Action::Fail(code, why));
+        (self.ready, self.in_turn) = (true, InTurn::No);
         self.close();
     }
 
@@ -355,7 +371,6 @@ impl Driver {
             Report::Taken(id) => {
                 self.sent.retain(|sent| sent.message.id != id);
                 self.actions.push_back(Action::Taken(id));
-                self.begin_turn(now);
             }
             Report::NotNow(id) => {
                 let Some(at) = self.sent.iter().position(|sent| sent.message.id == id) else {
@@ -373,12 +388,16 @@ impl Driver {
             Report::TurnStarted => self.begin_turn(now),
             Report::TurnEnded => {
                 self.in_turn = InTurn::No;
-                (self.has_begun, self.interrupts, self.refuses) = (false, false, false);
+                (self.has_begun, self.interrupts) = (false, false);
+                (self.cancels, self.refuses) = (false, false);
                 self.turns += 1;
                 self.idle_since = Some(now);
                 self.questions.clear();
             }
-            Report::Failed(why) => self.fail(why),
+            Report::Failed(why) => self.fail("protocol", why),
+            Report::Refused(why) => {
+                self.fail("runtime_error", format!("the agent begins no turn: {why}"));
+            }
         }
     }
 
@@ -404,4 +423,10 @@ impl Driver {
             }
         }
     }
+}
+
+/// True for a piece of a line that asks for permission.
+fn is_question(piece: &[u8]) -> bool {
+    let names = [&b"\"can_use_tool\""[..], b"\"session/request_permission\"", b"requestApproval\""];
+    names.iter().any(|name| memchr::memmem::find(piece, name).is_some())
 }

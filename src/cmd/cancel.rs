@@ -175,6 +175,9 @@ impl Named {
 
     /// Sends requests to the runs, and waits for the ends of their turns, which decide the exit status.
     fn run(self, reason: Option<String>, grace: Duration) -> Result<Exit> {
+        if self.then.as_ref().is_some_and(String::is_empty) {
+            return Err(usage("the prompt of --then is empty"));
+        }
         if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
             return Err(usage("the prompt of --then is too long: 128k at most"));
         }

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::protocol::{
     Given, InTurn, Message, Outbox, Permit, Protocol, Question, Report, Rpc, text,
 };
-use crate::adapter::tool_kind;
 
 const INITIALIZE: &str = "spile-initialize";
 const SESSION: &str = "spile-session";
@@ -29,8 +28,8 @@ pub(super) struct Acp {
     /// Messages that were sent into an open turn, by the ids of their requests.
     steered: HashMap<String, String>,
     requests: u64,
-    /// Names of the tools of calls, by the ids of the calls: a request for permission has only a title.
-    tools: HashMap<String, String>,
+    /// Names and kinds of the tools of calls, by the ids of the calls: a request for permission has only a title.
+    tools: HashMap<String, (Option<String>, &'static str)>,
 }
 
 /// Calls that are remembered.
@@ -50,16 +49,16 @@ impl Acp {
         }
     }
 
-    /// Remembers the name of a call's tool, which is its first title if it has none.
+    /// Remembers the name and kind of a call's tool as they were announced.
     fn remember(&mut self, update: &Value) {
-        let name = text(update, &["name"]).or(text(update, &["title"]));
         if text(update, &["sessionUpdate"]) == Some("tool_call")
-            && let (Some(id), Some(name)) = (text(update, &["toolCallId"]), name)
+            && let Some(id) = text(update, &["toolCallId"])
         {
             if self.tools.len() >= MAX_TOOLS {
                 self.tools.clear();
             }
-            self.tools.insert(id.to_owned(), name.to_owned());
+            let name = text(update, &["name"]).map(str::to_owned);
+            self.tools.insert(id.to_owned(), (name, kind(text(update, &["kind"]))));
         }
     }
 
@@ -145,12 +144,13 @@ impl Protocol for Acp {
                 let call = params.get("toolCall").unwrap_or(&Value::Null);
                 let title = text(call, &["title"]).unwrap_or_default();
                 let known = text(call, &["toolCallId"]).and_then(|id| self.tools.get(id));
-                let known = known.map(String::as_str);
-                let tool = text(call, &["name"]).or(known).unwrap_or(title);
+                let (name, announced) = known.cloned().unwrap_or((None, "other"));
+                let name = text(call, &["name"]).map(str::to_owned).or(name);
                 to.report(Report::Asked(Question {
                     id: id.to_string(),
-                    kind: kind(text(call, &["kind"]).unwrap_or_default(), tool),
-                    tool: tool.to_owned(),
+                    kind: call.get("kind").map_or(announced, |own| kind(own.as_str())),
+                    tool: name.clone().unwrap_or_else(|| title.to_owned()),
+                    name,
                     title: title.to_owned(),
                     request: params,
                 }));
@@ -185,6 +185,10 @@ impl Protocol for Acp {
         Given::Sent
     }
 
+    fn forget(&mut self) {
+        self.steered.clear();
+    }
+
     fn interrupt(&mut self, to: &mut Outbox) {
         to.call(None, "session/cancel", json!({"sessionId": self.session}));
     }
@@ -210,9 +214,9 @@ impl Protocol for Acp {
     }
 }
 
-/// Canonical kind for a kind of the protocol; by the tool's name if it has none.
-fn kind(kind: &str, tool: &str) -> &'static str {
+/// Canonical kind for a kind of the protocol; never by a title, which is the model's.
+fn kind(kind: Option<&str>) -> &'static str {
     const KINDS: [&str; 8] =
         ["edit", "delete", "move", "fetch", "search", "read", "execute", "think"];
-    KINDS.into_iter().find(|known| *known == kind).unwrap_or_else(|| tool_kind(tool))
+    KINDS.into_iter().find(|known| kind == Some(known)).unwrap_or("other")
 }

@@ -80,6 +80,12 @@ impl Protocol for Claude {
     }
 }
 
+/// Canonical kind of a tool. The names of a server's tools say nothing for sure.
+fn kind(tool: &str) -> &'static str {
+    let is_own = !tool.starts_with("mcp__") && tool.bytes().all(|b| b.is_ascii_alphanumeric());
+    if is_own { tool_kind(tool) } else { "other" }
+}
+
 /// Writes a response to the request with this id, which is JSON text.
 fn respond(id: &str, mut response: Value, to: &mut Outbox) {
     response["request_id"] = serde_json::from_str(id).unwrap_or_default();
@@ -99,7 +105,8 @@ impl Claude {
         let tool = text(request, &["tool_name"]).unwrap_or_default().to_owned();
         to.report(Report::Asked(Question {
             id: id.to_string(),
-            kind: tool_kind(&tool),
+            kind: kind(&tool),
+            name: Some(tool.clone()),
             title: text(request, &["description"]).unwrap_or_default().to_owned(),
             tool,
             request: request.clone(),

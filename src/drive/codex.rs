@@ -14,14 +14,23 @@ use super::protocol::{
 const INITIALIZE: &str = "spile-initialize";
 const THREAD: &str = "spile-thread";
 
+/// A message, and whether it begins a turn.
+#[derive(Debug)]
+enum Sent {
+    Start(String),
+    Steer(String),
+}
+
 #[derive(Debug)]
 pub(super) struct Codex {
     folder: String,
     resume: Option<String>,
     thread: Option<String>,
     turn: Option<String>,
+    /// Last turn that has ended.
+    ended: Option<String>,
     /// Messages without an answer, by the ids of their requests.
-    sent: HashMap<String, String>,
+    sent: HashMap<String, Sent>,
     requests: u64,
 }
 
@@ -32,6 +41,7 @@ impl Codex {
             resume: resume.map(str::to_owned),
             thread: None,
             turn: None,
+            ended: None,
             sent: HashMap::new(),
             requests: 0,
         }
@@ -54,10 +64,14 @@ impl Codex {
             if self.thread.is_none() {
                 to.report(Report::Failed("the agent gave its thread no id".into()));
             }
-        } else if let Some(message) = self.sent.remove(id) {
-            if let Some(turn) = text(result, &["turn", "id"]) {
-                self.turn = Some(turn.to_owned());
+        } else if let Some(sent) = self.sent.remove(id) {
+            let turn = text(result, &["turn", "id"]).map(str::to_owned);
+            // The answer may come behind the end of the turn.
+            if turn.is_some() && turn != self.ended {
+                self.turn = turn;
+                to.report(Report::TurnStarted);
             }
+            let (Sent::Start(message) | Sent::Steer(message)) = sent;
             to.report(Report::Taken(message));
         }
     }
@@ -66,12 +80,19 @@ impl Codex {
         let id = id.as_str().unwrap_or_default();
         if id == INITIALIZE || id == THREAD {
             to.report(Report::Failed(format!("the agent refuses to begin: {why}")));
-        } else if let Some(message) = self.sent.remove(id) {
-            to.report(Report::NotNow(message));
+        } else {
+            match self.sent.remove(id) {
+                Some(Sent::Steer(message)) => to.report(Report::NotNow(message)),
+                Some(Sent::Start(_)) => to.report(Report::Refused(why.to_owned())),
+                None => {}
+            }
         }
     }
 
     fn asked(&self, id: &Value, method: &str, params: Value, to: &mut Outbox) {
+        if !params.is_object() {
+            return to.not_served(id, method);
+        }
         let (tool, kind) = match method {
             "item/commandExecution/requestApproval" | "execCommandApproval" => {
                 ("commandExecution", "execute")
@@ -93,6 +114,7 @@ impl Codex {
         to.report(Report::Asked(Question {
             id: id.to_string(),
             tool: tool.into(),
+            name: Some(tool.into()),
             kind,
             title,
             request,
@@ -128,6 +150,7 @@ impl Protocol for Codex {
                         to.report(Report::TurnStarted);
                     }
                     "turn/completed" => {
+                        self.ended = text(&params, &["turn", "id"]).map(str::to_owned);
                         self.turn = None;
                         to.report(Report::TurnEnded);
                     }
@@ -156,16 +179,20 @@ impl Protocol for Codex {
         let id = format!("spile-message-{}", self.requests);
         let mut params = json!({"threadId": self.thread, "clientUserMessageId": message.id,
             "input": [{"type": "text", "text": message.text}]});
-        let method = match &self.turn {
-            None => "turn/start",
+        let (method, sent) = match &self.turn {
+            None => ("turn/start", Sent::Start(message.id.clone())),
             Some(turn) => {
                 params["expectedTurnId"] = turn.as_str().into();
-                "turn/steer"
+                ("turn/steer", Sent::Steer(message.id.clone()))
             }
         };
         to.call(Some(&id), method, params);
-        self.sent.insert(id, message.id.clone());
+        self.sent.insert(id, sent);
         Given::Sent
+    }
+
+    fn forget(&mut self) {
+        self.sent.clear();
     }
 
     fn interrupt(&mut self, to: &mut Outbox) {

@@ -29,9 +29,9 @@ impl Input {
         let program = argv.first().map_or("", String::as_str);
         let is_acp = adapter == "acp" || speaks_acp || program.ends_with("-acp");
         match adapter {
-            _ if is_acp => Self::Protocol(Name::Acp),
             "claude" => Self::Protocol(Name::Claude),
             "codex" if has("app-server") => Self::Protocol(Name::Codex),
+            _ if is_acp => Self::Protocol(Name::Acp),
             _ => Self::Prompt,
         }
     }

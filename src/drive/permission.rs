@@ -23,7 +23,7 @@ impl AllowList {
     pub(super) fn has(&self, question: &Question) -> bool {
         self.0.iter().any(|entry| match entry.strip_prefix("kind:") {
             Some(kind) => kind == question.kind,
-            None => *entry == question.tool,
+            None => question.name.as_deref() == Some(entry),
         })
     }
 }
@@ -79,12 +79,14 @@ mod tests {
         };
         let question = |tool: &str, kind| Question {
             id: "1".into(),
-            tool: tool.into(),
+            tool: "Bash".into(),
+            name: Some(tool.into()).filter(|name: &String| !name.is_empty()),
             kind,
             title: String::new(),
             request: serde_json::Value::Null,
         };
         assert!(list.has(&question("Bash", "execute")) && list.has(&question("Cat", "read")));
+        assert!(!list.has(&question("", "execute")), "a title is no name");
         assert!(!list.has(&question("bash", "execute")) && !list.has(&question("Write", "edit")));
     }
 }

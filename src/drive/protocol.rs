@@ -15,8 +15,10 @@ pub(crate) struct Message {
 pub(crate) struct Question {
     /// Id of the request, as JSON text.
     pub id: String,
-    /// Name of the tool, as the runtime has it.
+    /// Tool, for people: its name, or the title of the call.
     pub tool: String,
+    /// Name of the tool, if the runtime has told it; a title is the model's.
+    pub name: Option<String>,
     /// Canonical kind of the tool; see docs/EVENTS.md.
     pub kind: &'static str,
     /// Title of the call, or empty.
@@ -49,6 +51,8 @@ pub(crate) enum Report {
     TurnEnded,
     /// The conversation cannot go on, for this reason.
     Failed(String),
+    /// The agent does not begin a turn, for this reason.
+    Refused(String),
 }
 
 /// Bytes to write to the agent, and reports of its output.
@@ -100,6 +104,9 @@ pub(crate) trait Protocol: std::fmt::Debug {
 
     /// Writes a message.
     fn send(&mut self, message: &Message, to: &mut Outbox) -> Given;
+
+    /// Forgets the messages that the agent has not answered.
+    fn forget(&mut self) {}
 
     /// Writes the interrupt of the open turn.
     fn interrupt(&mut self, to: &mut Outbox);

@@ -33,20 +33,19 @@ impl Driver {
     ) -> Result<(), Refused> {
         let is = |open: &OpenQuestion| id.is_none_or(|id| shown_id(&open.question.id) == id);
         let mut found = self.questions.iter().enumerate().filter(|(_, open)| is(open));
-        let (first, second) = (found.next().map(|(at, _)| at), found.next());
-        match (first, second) {
-            (Some(at), None) => {
-                let open = self.questions.remove(at);
-                self.answer(now, &open.question, permit, by);
-                Ok(())
-            }
-            (Some(_), Some(_)) => Err(Refused(
+        let Some((at, _)) = found.next() else {
+            return Err(Refused("no_question", "no such question is open".into()));
+        };
+        if id.is_none() && found.next().is_some() {
+            return Err(Refused(
                 "which_question",
                 "several questions are open: give the id of one (spile ps --json shows them)"
                     .into(),
-            )),
-            (None, _) => Err(Refused("no_question", "no such question is open".into())),
+            ));
         }
+        let open = self.questions.remove(at);
+        self.answer(now, &open.question, permit, by);
+        Ok(())
     }
 
     /// Answers this question, if it is still open.
@@ -98,6 +97,9 @@ impl Driver {
     }
 
     pub(super) fn on_question(&mut self, now: Time, question: Question) {
+        if self.cancels {
+            return self.answer(now, &question, Permit::Cancelled, "cancel");
+        }
         match &self.config.on_permission {
             OnPermission::Wait => self.questions.push(OpenQuestion { question, since: now }),
             OnPermission::Command(_) => {

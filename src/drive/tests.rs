@@ -1,5 +1,7 @@
 //! Laws of the driver, with models of agents that do what the protocols say at any instant.
 
+mod hostile;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

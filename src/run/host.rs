@@ -350,11 +350,12 @@ impl<'a> Host<'a> {
                     let from = if source == Source::Stderr { "e" } else { "o" };
                     record.read(now, from, bytes);
                 }
+                let text = self.console.as_mut().map(|c| c.text(bytes));
+                self.take(now, source, text.as_ref().map_or(bytes, String::as_bytes));
+                // Behind the conditions of the run: what they end is not permitted any more.
                 if source == Source::Stdout {
                     self.drive_output(now, bytes);
                 }
-                let text = self.console.as_mut().map(|c| c.text(bytes));
-                self.take(now, source, text.as_ref().map_or(bytes, String::as_bytes));
             }
         }
         Ok(())

@@ -35,6 +35,15 @@ impl Room {
         command
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// True if a line of bash succeeds in this room.
+    pub fn command_works(&self, line: &str) -> bool {
+        self.bash(&format!("{line} >/dev/null 2>&1")).1 == 0
+    }
+
     /// A line of bash in which every spile is of this room.
     fn bash(&self, script: &str) -> (String, i32) {
         let mut command = command("timeout", &["--signal=KILL", "60", "bash", "-c", script]);

@@ -12,7 +12,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 
 use crate::control::Room;
-use crate::harness::{LIMIT, Live, events, shell_code, spile};
+use crate::harness::{LIMIT, Live, bin, command, events, shell_code, skip, spile};
 
 const AGENTS: [&str; 4] = ["claude", "acp", "acp-steering", "codex"];
 
@@ -322,6 +322,50 @@ fn a_slow_reader_delays_neither_a_message_nor_an_answer_nor_a_cancel() {
         assert!(ends(&all).contains(&"turn_cancelled"), "{agent}: {:?} {status}", ends(&all));
         assert_eq!(of_kind(&all, "permission").len(), 2, "{agent}");
     }
+}
+
+#[test]
+fn a_message_reaches_a_run_whose_processes_are_numbered_apart() {
+    let site = Site::new();
+    if !site.room.command_works("unshare -pf --mount-proc true") {
+        return skip("needs root and unshare");
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/drive_agents.py");
+    let mut command = command(
+        "unshare",
+        &[
+            "-pf",
+            "--mount-proc",
+            bin(),
+            "wrap",
+            "--stream",
+            "s",
+            "--drive",
+            "--from",
+            "claude",
+            "--prompt",
+            "hold",
+            "--on-permission",
+            "wait",
+            "--keep-open",
+            "0",
+            "--",
+            "python3",
+            script,
+            "claude",
+        ],
+    );
+    command.env("XDG_RUNTIME_DIR", site.room.folder());
+    let mut live = Live::spawn(&mut command);
+    let mut lines = live.until("I have read it");
+    assert_eq!(site.send("ask Bash"), "taken");
+    lines.extend(live.until(r#""kind":"permission""#));
+    let inside = format!("unshare -pf --mount-proc {} permit s", bin());
+    assert!(site.room.command_works(&inside), "from another namespace");
+    lines.extend(live.until("Bash allowed"));
+    assert_eq!(site.send("go"), "taken");
+    let (all, status) = end(live, lines);
+    assert_eq!((ends(&all), status), (vec!["turn_completed"], 0));
 }
 
 /// Lines of a file.

@@ -239,10 +239,10 @@ class Acp(Rpc):
         self.update({"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}})
 
     def ask(self, key, tool):
-        call = {"toolCallId": key, "title": tool, "kind": "execute", "status": "pending", "rawInput": {}}
+        call = {"toolCallId": key, "name": tool, "title": "ls", "kind": "execute", "status": "pending", "rawInput": {}}
         self.update({"sessionUpdate": "tool_call", **call})
         say({"jsonrpc": "2.0", "id": key, "method": "session/request_permission", "params": {
-            "sessionId": self.session, "toolCall": {"toolCallId": key, "title": tool, "kind": "execute"},
+            "sessionId": self.session, "toolCall": {"toolCallId": key, "title": "ls"},
             "options": [{"optionId": "no", "name": "No", "kind": "reject_once"},
                         {"optionId": "yes", "name": "Yes", "kind": "allow_once"}]}})
         answer = self.answered(key)
@@ -290,8 +290,12 @@ class Codex(Rpc):
             self.result(id, {"thread": thread, "model": "m", "modelProvider": "p"})
             self.notify("thread/started", {"thread": thread})
         elif method == "turn/start":
+            if params["input"][0]["text"].startswith("refuse"):
+                return self.error(id, -32600, "the model is not supported")
             if self.open is not None:
-                return self.error(id, -32600, "a turn is running")
+                # The turn that it has begun by itself takes the message.
+                self.waiting.append(params)
+                return self.result(id, {"turn": self.of_turn("inProgress")})
             self.started = getattr(self, "started", 0) + 1
             self.open = f"U{self.started}"
             self.waiting.append(params)

@@ -123,6 +123,11 @@ impl DriveArgs {
                 "--session is for agents of the Agent Client Protocol and codex app-server; others have an option of their own",
             ));
         }
+        if self.on_permission.is_some() && !matches!(input, Input::Protocol(_)) {
+            return Err(usage(
+                "--on-permission is for agents that ask by their protocol: Claude Code, agents of the Agent Client Protocol, codex app-server (--from names one behind a script)",
+            ));
+        }
         let on_permission = self.on_permission.unwrap_or(OnPermission::Fail);
         let default = matches!(on_permission, OnPermission::Command(_)).then_some(ANSWER_WITHIN);
         let config = Config {
@@ -244,6 +249,11 @@ fn with_prompt(argv: Vec<OsString>, prompt: Option<&OsStr>) -> Result<(Vec<OsStr
         if !ends || (at == 0 && !behind) {
             return Err(usage(
                 "{prompt} stands at the end of a word (--prompt={prompt}) or behind --: elsewhere a prompt that begins with - would be an option",
+            ));
+        }
+        if word.as_bytes()[..at].iter().any(u8::is_ascii_whitespace) {
+            return Err(usage(
+                "{prompt} stands in a word with white space: a shell would run the prompt; write sh -c 'agent -p \"$1\"' -- {prompt}",
             ));
         }
         if prompt.len() > MAX_ARGUMENT || memchr::memchr(0, prompt.as_bytes()).is_some() {

@@ -51,7 +51,7 @@ impl Running {
         for fd in stdin.iter().chain(&stdout) {
             rustix::io::ioctl_fionbio(fd, true)?;
         }
-        let Question { id, tool, kind, title, request } = &question;
+        let Question { id, tool, kind, title, request, .. } = &question;
         let id: serde_json::Value = serde_json::from_str(id).unwrap_or_default();
         let text =
             json!({"id": id, "tool": tool, "kind": kind, "title": title, "request": request});

@@ -173,6 +173,7 @@ impl Host<'_> {
         self.left = left.iter().map(|(pid, _)| *pid).collect();
         let ended = self.agent.ended.unwrap_or(Ended::Eof);
         self.tap.on_end(now, ended);
+        self.warn_unread();
         let mut data = serde_json::to_value(ended.child_exit()).unwrap_or_default();
         data["killed"] = json!(self.was_killed() && !self.agent.is_unkillable());
         if !left.is_empty() {

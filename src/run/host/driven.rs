@@ -53,10 +53,20 @@ impl Host<'_> {
 
     /// Gives the agent a prompt that was checked.
     pub(super) fn give(&mut self, prompt: &str) {
-        let now = self.clock.now();
+        let (now, id) = (self.clock.now(), message_id());
+        self.emit("redirected", None, Some(json!({"prompt": prompt, "id": id})));
         if let Some(driver) = &mut self.driver {
-            let _ = driver.send(now, &message_id(), prompt, Force::Yes);
+            let _ = driver.send(now, &id, prompt, Force::Yes);
             self.drive();
+        }
+    }
+
+    /// Warns of messages that the agent has not read when it ends.
+    pub(super) fn warn_unread(&mut self) {
+        let unread = self.driver.as_ref().map_or(0, Driver::queued);
+        if unread > 0 {
+            let why = format!("messages that the agent has not read: {unread}");
+            self.emit("warning", Some(&why), None);
         }
     }
 

@@ -313,10 +313,11 @@ impl Host<'_> {
         if self.tap.guard().turns_open() > 0 {
             return Err("a turn is open: cancel it first".into());
         }
-        match &self.driver {
-            Some(_) => self.give(prompt),
-            None => self.order(Order::Prompt(prompt)),
+        if self.driver.is_some() {
+            self.give(prompt);
+            return Ok(());
         }
+        self.order(Order::Prompt(prompt));
         self.emit("redirected", None, Some(json!({"prompt": prompt})));
         Ok(())
     }

@@ -395,11 +395,12 @@ impl Entry<'_> {
 
     fn status(&mut self, body: &Fields<'_>) {
         let (look, text) = status::line(body);
-        if text.is_empty() {
-            return;
+        if let Some(tokens) = text.strip_prefix("usage: ") {
+            return self.stream.tokens = tokens.to_owned();
         }
-        let progress = matches!(body.text("kind").as_deref(), Some("progress" | "usage"));
-        if progress && self.stream.runs(&body.text("message").unwrap_or_default()) {
+        let progress = body.text("kind").as_deref() == Some("progress");
+        let known = || progress && self.stream.runs(&body.text("message").unwrap_or_default());
+        if text.is_empty() || known() {
             return;
         }
         let last = progress.then(|| (self.name.to_owned(), text.clone()));
@@ -420,7 +421,8 @@ impl Entry<'_> {
         let TurnResult { look, mark, rest } = TurnResult::of(kind, body, took);
         self.page.gather(self.who.voice.0, None);
         let breakdown = turn.and_then(|turn| turn.breakdown(self.stream.now()));
-        let behind = [usage_and_cost(body), breakdown.map_or_else(String::new, |of| longest(&of))];
+        let usage = self.stream.tokens_or(usage_and_cost(body));
+        let behind = [usage, breakdown.map_or_else(String::new, |of| longest(&of))];
         let behind = behind.iter().filter(|text| !text.is_empty());
         let behind: String = behind.flat_map(|text| ["  ", text]).collect();
         self.line(&[(look, &mark), (Look::Plain, &rest), (Look::Dim, &behind)]);

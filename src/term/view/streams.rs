@@ -48,6 +48,8 @@ pub(super) struct Stream {
     /// The label as received, and as shown.
     label: Option<(String, Arc<str>)>,
     id: Option<Arc<str>>,
+    /// Tokens that were counted last, in words.
+    pub tokens: String,
     /// The last `ts`; empty if there was none.
     ts: String,
     pub(super) turn: Option<Turn>,
@@ -222,6 +224,12 @@ impl Stream {
     pub(super) fn start_tool(&mut self, id: &str, line: u64, shown: String) {
         let tool = OpenTool { id: key(id).to_owned(), began: self.now(), line, shown };
         push(&mut self.tools, tool);
+    }
+
+    /// Tokens at the end of a turn: those of its event, else those that were counted last within it.
+    pub(super) fn tokens_or(&mut self, reported: String) -> String {
+        let counted = std::mem::take(&mut self.tokens);
+        if reported.is_empty() { counted } else { reported }
     }
 
     /// True if a call of this name or title runs: progress that has only these says no more than the call's line.

@@ -14,7 +14,11 @@ fn said(all: &[Value]) -> Vec<&str> {
 }
 
 fn name(agent: &str) -> &str {
-    if agent == "codex" { "commandExecution" } else { "Bash" }
+    match agent {
+        "codex" => "commandExecution",
+        "opencode" => "ls -la",
+        _ => "Bash",
+    }
 }
 
 #[test]
@@ -36,7 +40,7 @@ fn by_default_a_question_fails_the_turn() {
 fn a_list_allows_tools_by_name_and_kind() {
     for agent in AGENTS {
         for (list, allowed) in [
-            (format!("allow:{}", name(agent)), true),
+            (format!("allow:{}", name(agent)), agent != "opencode"),
             ("allow:kind:execute".into(), true),
             ("allow:Read,kind:read".into(), false),
         ] {

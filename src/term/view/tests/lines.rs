@@ -21,10 +21,7 @@ fn statuses_in_words() {
         (r#""kind":"rate_limit","message":"80 % used""#, "rate limit: 80 % used\n"),
         (r#""kind":"retracted","message":"b3""#, "retracted: b3\n"),
         (r#""kind":"gap","data":{"from":3,"to":9}"#, "gap: from=3 to=9\n"),
-        (
-            r#""kind":"usage","data":{"input_tokens":5,"output_tokens":6}"#,
-            "usage: 5 in / 6 out tokens\n",
-        ),
+        (r#""kind":"usage","data":{"input_tokens":5,"output_tokens":6}"#, ""),
         (r#""kind":"exit","data":{"signal":9,"killed":true}"#, "ended by signal 9 (killed)\n"),
         (
             r#""kind":"diagnostic","message":"no","data":{"line":1,"offset":0,"reason":"not JSON","base64":"/xs="}"#,
@@ -36,7 +33,7 @@ fn statuses_in_words() {
         ),
         (
             r#""kind":"usage","data":{"used":56223,"size":258400,"sessionUpdate":"usage_update"}"#,
-            "usage: 56,223 of 258,400 tokens\n",
+            "",
         ),
         (
             r#""kind":"info","message":"user message","data":{"text":"Do it.\nNow."}"#,
@@ -105,6 +102,20 @@ fn a_line_that_is_too_long_is_shown_in_pieces() {
     let cut = "[TRUNCATED 0ms] the input ended before the turn did\n";
     assert_eq!(out, format!("{notice}{}^[\n{STARTED}{cut}", "x".repeat(300)));
     assert_eq!(err.lines().count(), 1);
+}
+
+#[test]
+fn tokens_on_the_way_are_shown_at_the_end_where_the_turn_has_none() {
+    let counted = |used| format!(r#""kind":"usage","data":{{"used":{used},"size":9000}}"#);
+    let (first, last) = (counted(100), counted(1234));
+    let end = |usage| format!(r#""stop":"end_turn"{usage}"#);
+    let shown = |end: &str| {
+        let events = [START, ("status", &first), ("status", &last), ("turn_completed", end)];
+        page(&events).lines().last().map(str::to_owned).unwrap_or_default()
+    };
+    assert!(shown(&end("")).contains("1,234 of 9,000 tokens"), "{}", shown(&end("")));
+    let known = shown(&end(r#","usage":{"input_tokens":5,"output_tokens":6}"#));
+    assert!(known.contains("5 in / 6 out tokens") && !known.contains("9,000"), "{known}");
 }
 
 #[test]
