@@ -8,6 +8,7 @@ mod input;
 mod permission;
 mod protocol;
 mod questions;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -24,6 +25,7 @@ pub(crate) use protocol::{Given, InTurn, Permit, Question};
 use protocol::{Message, Outbox, Protocol, Report};
 pub(crate) use questions::Answered;
 use questions::OpenQuestion;
+pub(crate) use terms::{Action, Config, Force, Refused};
 
 /// Longest message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 1 << 20;
@@ -42,54 +44,6 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(60);
 
 /// Time after a turn in which a message that was written into it begins another.
 const TAKE_WITHIN: Duration = Duration::from_secs(30);
-
-/// Configuration of a driver.
-#[derive(Debug, Clone)]
-pub(crate) struct Config {
-    pub input: Input,
-    /// Working directory of the agent.
-    pub folder: String,
-    /// Session of the runtime to continue.
-    pub session: Option<String>,
-    pub on_permission: OnPermission,
-    /// Time after which a question that waits for a person is denied.
-    pub permission_timeout: Option<Duration>,
-    /// Time after a turn before the input is closed.
-    pub keep_open: Duration,
-}
-
-/// What the caller has to do, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Write this to the agent; at a terminal, type it.
-    Write(String),
-    /// Close the agent's stdin.
-    Close,
-    /// The message with this id was read by the agent.
-    Taken(String),
-    /// The message with this id has another state than [`Driver::send`] said.
-    Given(String, Given),
-    /// A question was answered.
-    Answered(Answered),
-    /// Ask the command of [`OnPermission::Command`].
-    Ask(Question),
-    /// Fail the turn with this `error.code` and message, and interrupt the agent.
-    Fail(&'static str, String),
-    /// Warn in the stream.
-    Warn(String),
-}
-
-/// Reason why a message or an answer was not accepted: a code and words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused(pub &'static str, pub String);
-
-/// Consent to type at a terminal while a turn runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Force {
-    #[default]
-    No,
-    Yes,
-}
 
 #[derive(Debug)]
 struct Sent {

@@ -79,9 +79,7 @@ impl Tools {
                 body.text("name", tool.name);
                 body.text("kind", kind);
                 body.text_if("title", tool.title);
-                if let Some(input) = tool.input {
-                    body.json("input", input);
-                }
+                tool.input.into_iter().for_each(|input| body.json("input", input));
                 if !tool.paths.is_empty() {
                     body.texts("paths", tool.paths);
                 }

@@ -236,3 +236,16 @@ fn a_file_is_shown_relative_to_the_working_directory() {
     let text = markdown(&events, Fold::Never);
     assert!(text.contains("**Read** `src/m.rs`"), "{text}");
 }
+
+#[test]
+fn a_message_before_a_turn_is_its_prompt() {
+    let events = [
+        line(1, r#"status","kind":"message","data":{"text":"Do it.\n\nNow.","by":"prompt"}"#)
+            .replace(r#""turn":1,"#, ""),
+        line(2, r#"turn_started","runtime":"claude""#),
+        answer("Yes."),
+    ]
+    .concat();
+    let text = markdown(&events, Fold::Never);
+    assert!(text.contains("> **Prompt:**\n> ```text\n> Do it.\n> \n> Now.\n"), "{text}");
+}

@@ -16,6 +16,9 @@ use crate::timing::Step;
 /// Bytes of a report of progress that is compared with the next.
 const MAX_NOTICE: usize = 4096;
 
+/// Bytes of the messages that become the prompt of a turn.
+const MAX_GIVEN: usize = 2 << 20;
+
 /// Depth of sub-agents within sub-agents that is shown.
 const MAX_DEPTH: usize = 8;
 
@@ -39,6 +42,8 @@ pub(super) struct Stream {
     pub(super) label: String,
     pub(super) ts: String,
     pub(super) turn: Option<Turn>,
+    /// Messages that were given to the agent since the last turn: the prompt of the next.
+    pub(super) given: String,
     /// Number of the last turn that has ended.
     pub(super) ended: Option<u64>,
     /// True if the current section has been opened once.
@@ -94,7 +99,10 @@ impl Stream {
             number,
             runtime: one_line(&text("runtime"), None),
             model: one_line(&text("model"), None),
-            prompt: text("prompt").trim().to_owned(),
+            prompt: match text("prompt").trim() {
+                "" => std::mem::take(&mut self.given),
+                prompt => prompt.to_owned(),
+            },
             folder: body.map_or_else(String::new, folder),
             started: self.ts.clone(),
             began,
@@ -241,10 +249,29 @@ impl Stream {
         }
     }
 
+    /// Takes a message to the agent, or the prompt of a redirection; `false` for any other status and for too long ones.
+    fn take_given(&mut self, kind: &str, body: &Fields<'_>) -> bool {
+        let data = body.object("data");
+        let text = match (kind, &data) {
+            ("message", Some(data)) => data.text("text"),
+            ("redirected", Some(data)) => data.text("prompt"),
+            _ => None,
+        };
+        let room = MAX_GIVEN.saturating_sub(self.given.len());
+        let Some(text) = text.filter(|text| text.len() < room) else { return false };
+        let apart = if self.given.is_empty() { "" } else { "\n\n" };
+        self.given.push_str(apart);
+        self.given.push_str(text.trim());
+        true
+    }
+
     pub(super) fn on_status<P: Page>(&mut self, body: &Fields<'_>, to: &mut Writer<P>) {
         let kind = body.text("kind").unwrap_or_default();
         let (look, text) = status::line(body);
         let parent = body.text("parent");
+        if self.turn.is_none() && self.take_given(&kind, body) {
+            return;
+        }
         let repeats = kind == "progress" && text == self.notice;
         if text.is_empty() || kind == "heartbeat" || repeats {
             return;

@@ -51,7 +51,11 @@ pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
         _ => false,
     };
     let allowed = kind == "rate_limit" && message.ends_with(": allowed");
-    let look = if allowed || text.starts_with("prompt: ") { Look::Dim } else { look(&kind) };
+    let look = if allowed || kind == "info" && text.starts_with("prompt: ") {
+        Look::Dim
+    } else {
+        look(&kind)
+    };
     match text.is_empty() && !for_programs {
         true => (look, general(&kind, message, status.raw("data"))),
         false => (look, text),
@@ -77,7 +81,7 @@ fn look(kind: &str) -> Look {
         "warning" | "stalled" | "rate_limit" | "retry" | "permission" | "retracted"
         | "diagnostic" | "gap" | "cancel_requested" | "cancel_refused" | "redirected"
         | "detached_writers" | "stopped" => Look::Warn,
-        "info" | "plan" => Look::Plain,
+        "info" | "plan" | "message" => Look::Plain,
         _ => Look::Dim,
     }
 }
