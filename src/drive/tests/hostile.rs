@@ -123,7 +123,7 @@ fn requests_of_any_shape_are_answered_or_refused() {
             ["item/commandExecution/requestApproval", "item/permissions/requestApproval", "no/such"]
         {
             let call = json!({"id": 7, "method": method, "params": params});
-            let actions = hear(&mut codex("allow:kind:edit"), &[call.clone()]);
+            let actions = hear(&mut codex("allow:kind:edit"), std::slice::from_ref(&call));
             assert!(matches!(&actions[..], [Action::Write(_), ..]), "{call}: {actions:?}");
         }
         let call = json!({"id": 7, "method": "session/request_permission", "params": params});
