@@ -59,7 +59,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word')
             [CompletionResult]::new('--prompt-file', '--prompt-file', [CompletionResultType]::ParameterName, 'File with the first prompt; - is stdin')
             [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'File that belongs to the prompt: its content follows it, or its path stands at {context} in the command')
-            [CompletionResult]::new('--on-permission', '--on-permission', [CompletionResultType]::ParameterName, 'Who answers the agent''s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]')
+            [CompletionResult]::new('--on-permission', '--on-permission', [CompletionResultType]::ParameterName, 'Policy for the agent''s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]')
             [CompletionResult]::new('--permission-timeout', '--permission-timeout', [CompletionResultType]::ParameterName, 'Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]')
             [CompletionResult]::new('--keep-open', '--keep-open', [CompletionResultType]::ParameterName, 'Time for another message after a turn, before the agent''s input is closed')
             [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Session of the agent to continue, by the Agent Client Protocol or codex app-server')

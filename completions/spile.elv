@@ -55,7 +55,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --prompt 'First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word'
             cand --prompt-file 'File with the first prompt; - is stdin'
             cand --context 'File that belongs to the prompt: its content follows it, or its path stands at {context} in the command'
-            cand --on-permission 'Who answers the agent''s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]'
+            cand --on-permission 'Policy for the agent''s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]'
             cand --permission-timeout 'Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]'
             cand --keep-open 'Time for another message after a turn, before the agent''s input is closed'
             cand --session 'Session of the agent to continue, by the Agent Client Protocol or codex app-server'

@@ -98,7 +98,7 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l fail-on-stop -d 'St
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l prompt -d 'First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l prompt-file -d 'File with the first prompt; - is stdin' -r -F
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l context -d 'File that belongs to the prompt: its content follows it, or its path stands at {context} in the command' -r -F
-complete -c spile -n "__fish_spile_using_subcommand wrap" -l on-permission -d 'Who answers the agent\'s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]' -r
+complete -c spile -n "__fish_spile_using_subcommand wrap" -l on-permission -d 'Policy for the agent\'s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l permission-timeout -d 'Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l keep-open -d 'Time for another message after a turn, before the agent\'s input is closed' -r
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l session -d 'Session of the agent to continue, by the Agent Client Protocol or codex app-server' -r

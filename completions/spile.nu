@@ -30,7 +30,7 @@ module completions {
     --prompt: string          # First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word
     --prompt-file: path       # File with the first prompt; - is stdin
     --context: path           # File that belongs to the prompt: its content follows it, or its path stands at {context} in the command
-    --on-permission: string   # Who answers the agent's questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]
+    --on-permission: string   # Policy for the agent's questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]
     --permission-timeout: string # Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]
     --keep-open: string       # Time for another message after a turn, before the agent's input is closed
     --session: string         # Session of the agent to continue, by the Agent Client Protocol or codex app-server

@@ -335,7 +335,7 @@ impl Driver {
                 self.queue.push_front(message);
                 let again = self.refused.replace(id.clone()).as_ref() == Some(&id);
                 self.refuses = self.in_turn == InTurn::Yes && (again || turn == self.turns);
-                self.actions.push_back(Action::Given(id, Given::Queued));
+                self.actions.push_back(Action::Queued(id));
             }
             Report::Asked(question) => self.on_question(now, question),
             Report::Withdrawn(id) => self.questions.retain(|open| open.question.id != id),

@@ -2,7 +2,7 @@
 
 use super::protocol::Question;
 
-/// Who answers a question for permission.
+/// Answerer of the questions for permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OnPermission {
     /// Nobody: the turn fails.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::input::Input;
 use super::permission::OnPermission;
-use super::protocol::{Given, Question};
+use super::protocol::Question;
 use super::questions::Answered;
 
 /// Configuration of a driver.
@@ -22,7 +22,7 @@ pub(crate) struct Config {
     pub keep_open: Duration,
 }
 
-/// What the caller has to do, in this order.
+/// Actions for the caller, to be done in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Write this to the agent; at a terminal, type it.
@@ -31,8 +31,8 @@ pub(crate) enum Action {
     Close,
     /// The message with this id was read by the agent.
     Taken(String),
-    /// The message with this id has another state than [`Driver::send`] said.
-    Given(String, Given),
+    /// The message with this id was not accepted within the turn, and waits again.
+    Queued(String),
     /// A question was answered.
     Answered(Answered),
     /// Ask the command of [`OnPermission::Command`].

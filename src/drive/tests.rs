@@ -174,7 +174,7 @@ impl Pair {
                 }
                 Action::Close => self.closed = true,
                 Action::Fail(_, why) | Action::Warn(why) => panic!("{why}"),
-                Action::Taken(_) | Action::Given(..) | Action::Answered(_) | Action::Ask(_) => {}
+                Action::Taken(_) | Action::Queued(_) | Action::Answered(_) | Action::Ask(_) => {}
             }
         }
     }

@@ -44,7 +44,7 @@ pub(super) struct DriveArgs {
     /// File that belongs to the prompt: its content follows it, or its path stands at {context} in the command
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     context: Vec<PathBuf>,
-    /// Who answers the agent's questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]
+    /// Policy for the agent's questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]
     ///
     /// fail: the turn fails with the code `permission`. wait: `spile permit` does. allow:LIST: tools by name or kind:KIND, as in
     /// allow:Read,kind:search, are allowed, others denied. cmd:COMMAND: a shell command gets the question as JSON on stdin and

@@ -105,7 +105,7 @@ fn without_value(item: &str, last: &str) -> String {
 /// A count such as `5000`, `200k` or `2M`, in powers of 1000.
 ///
 /// # Errors
-/// What to write instead.
+/// The form to write instead.
 pub fn count(text: &str) -> Result<u64, String> {
     let (digits, factor) = match text.as_bytes() {
         [.., b'k' | b'K'] => (&text[..text.len() - 1], 1000),
@@ -121,7 +121,7 @@ pub fn count(text: &str) -> Result<u64, String> {
 /// An amount of US dollars.
 ///
 /// # Errors
-/// What to write instead.
+/// The form to write instead.
 pub fn dollars(text: &str) -> Result<f64, String> {
     let amount: Option<f64> = text.parse().ok();
     let amount = amount.filter(|amount| amount.is_finite() && *amount >= 0.0);
@@ -131,7 +131,7 @@ pub fn dollars(text: &str) -> Result<f64, String> {
 /// A number of repeats.
 ///
 /// # Errors
-/// What to write instead.
+/// The form to write instead.
 pub fn repeats(text: &str) -> Result<u64, String> {
     let number = count(text).ok().filter(|number| *number >= 2);
     number.ok_or_else(|| "write a number from 2 on".to_owned())

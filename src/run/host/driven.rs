@@ -176,8 +176,7 @@ impl Host<'_> {
                     self.feed.take_if(|feed| feed.wants() == Wants::Nothing);
                 }
                 Action::Taken(id) => self.answer_senders(&id, &Answer::Taken),
-                Action::Given(id, Given::Queued) => self.answer_senders(&id, &Answer::Queued),
-                Action::Given(id, _) => self.answer_senders(&id, &Answer::Written),
+                Action::Queued(id) => self.answer_senders(&id, &Answer::Queued),
                 Action::Answered(answered) => self.note_answer(&answered),
                 Action::Ask(question) => self.ask_command(question),
                 Action::Fail(code, why) => {
