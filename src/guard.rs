@@ -7,6 +7,7 @@ mod clean;
 mod conditions;
 mod ending;
 mod files;
+mod spent;
 mod streams;
 mod terms;
 #[cfg(test)]

@@ -78,7 +78,9 @@ impl Html {
             return;
         }
         if !std::mem::replace(&mut self.in_log, true) {
-            out.push_str("<details class=log><summary>Log</summary>\n");
+            out.push_str("<details class=log><summary>Log");
+            element(" · ", &one_line(text, Some(90)), "", out);
+            out.push_str("</summary>\n");
         }
         element("<p>", text, "</p>\n", out);
     }

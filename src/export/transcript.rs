@@ -2,6 +2,7 @@
 //! end of each turn. A [`Page`] writes them; what is held until it is decided is bounded.
 
 mod stream;
+mod writer;
 
 use super::timeline::Times;
 use crate::codec::{Fields, Malformed, Place};
@@ -19,6 +20,7 @@ use crate::timing::Step;
 
 pub(super) use stream::Turn;
 use stream::{Open, Stream};
+use writer::Writer;
 
 /// Bytes of a block's deltas that are held for its end; past that the text is written in pieces.
 const MAX_TEXT: usize = 2 << 20;
@@ -94,16 +96,6 @@ pub(super) struct Totals {
     pub(super) cost: f64,
 }
 
-/// The page and the place on it.
-struct Writer<P> {
-    page: P,
-    out: String,
-    begun: bool,
-    /// Stream, turn and open frames of the last piece.
-    at: Option<(String, Option<u64>, Vec<String>)>,
-    several: bool,
-}
-
 /// The exporter.
 pub(super) struct Transcript<P> {
     streams: Streams<Stream>,
@@ -113,76 +105,6 @@ pub(super) struct Transcript<P> {
     totals: Totals,
     /// Bytes of a line over the limit so far.
     long: u64,
-}
-
-impl<P: Page> Writer<P> {
-    /// Writes a piece of a stream, under the call `parent` if it is a sub-agent's.
-    fn write(&mut self, stream: &mut Stream, parent: Option<&str>, piece: &Piece<'_>) {
-        self.turn_to(stream, parent);
-        self.page.piece(piece, &mut self.out);
-    }
-
-    /// Opens the section and the frames of a piece, unless they are open.
-    fn turn_to(&mut self, stream: &mut Stream, parent: Option<&str>) {
-        let path = stream.path(parent);
-        self.begin();
-        let turn = stream.turn.as_ref().map(|turn| turn.number);
-        let here = self.at.as_ref().is_some_and(|(id, at, _)| *id == stream.id && *at == turn);
-        if !here {
-            self.leave();
-            let section = Section {
-                name: if stream.label.is_empty() { &stream.id } else { &stream.label },
-                turn: stream.turn.as_ref(),
-                continues: std::mem::replace(&mut stream.opened, true),
-                beside_others: self.several,
-            };
-            self.page.open(&section, &mut self.out);
-            self.at = Some((stream.id.clone(), turn, Vec::new()));
-        }
-        let Some((.., open)) = &mut self.at else { return };
-        let same = open.iter().zip(&path).take_while(|(a, b)| a == b).count();
-        for _ in open.drain(same..) {
-            self.page.unnest(&mut self.out);
-        }
-        for id in path.into_iter().skip(same) {
-            let call = stream.calls.iter_mut().find(|call| call.id == id);
-            let call = call.map(|call| {
-                call.nests = true;
-                &*call
-            });
-            self.page.nest(call, &mut self.out);
-            open.push(id);
-        }
-    }
-
-    fn begin(&mut self) {
-        if !std::mem::replace(&mut self.begun, true) {
-            self.page.begin(&mut self.out);
-        }
-    }
-
-    /// Closes what is open on the page.
-    fn leave(&mut self) {
-        if let Some((.., path)) = self.at.take() {
-            path.iter().for_each(|_| self.page.unnest(&mut self.out));
-            self.page.close(&mut self.out);
-        }
-    }
-
-    /// Writes a piece that belongs to no stream where the page is.
-    fn apart(&mut self, piece: &Piece<'_>) {
-        match self.at {
-            Some(_) => self.page.piece(piece, &mut self.out),
-            None => self.write(&mut Stream::default(), None, piece),
-        }
-    }
-
-    fn hand_on(&mut self, io: &mut Io) {
-        io.out.extend_from_slice(self.out.as_bytes());
-        self.out.clear();
-        // One huge text must not keep its memory for good.
-        self.out.shrink_to(1 << 20);
-    }
 }
 
 impl<P: Page> Transcript<P> {
@@ -327,7 +249,7 @@ impl<P: Page> Transcript<P> {
             Type::Status => stream.on_status(body, &mut self.to),
             kind if kind.is_terminal() => self.end_turn(&mut stream, Some((kind, body))),
             Type::TurnStarted => {
-                self.to.turn_to(&mut stream, None);
+                self.to.turn_to(&mut stream, Vec::new());
                 // The prompt has been written, and may be long.
                 stream.turn.iter_mut().for_each(|turn| turn.prompt = String::new());
             }

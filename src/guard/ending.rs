@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::streams::StreamState;
-use super::terms::{End, Ended, Notice, Text, TextKind, TurnVerdict};
-use super::{Guard, Origin};
+use super::terms::{End, Ended, Text, TextKind, TurnVerdict};
+use super::{Guard, Origin, spent};
 use crate::codec::Object;
 use crate::event::{ChildExit, Failure, Type, UsageAndCost};
 use crate::exit::Exit;
@@ -70,26 +70,6 @@ impl Guard {
     pub fn cancelled(&mut self, reason: &str, stop: Option<&str>, spent: &UsageAndCost) {
         self.ensure_turn();
         self.end_turn(Terminal::Cancelled { by: "runtime", reason, stop }, spent, Origin::Runtime);
-    }
-
-    /// Notes the usage of the open turn so far, in case its end has none.
-    pub fn note_spent(&mut self, spent: &UsageAndCost) {
-        if let Some(turn) = &mut self.state.turn {
-            turn.spent = spent.clone();
-        }
-    }
-
-    /// As [`Guard::note_spent`], with a status if the usage or the cost has changed.
-    pub fn report_spent(&mut self, spent: &UsageAndCost) {
-        let Some(turn) = &mut self.state.turn else { return };
-        let before = std::mem::replace(&mut turn.spent, spent.clone());
-        if (before.usage, before.cost_usd) == (spent.usage, spent.cost_usd) {
-            return;
-        }
-        let (usage, cost_usd) = (spent.usage, spent.cost_usd);
-        let so_far = UsageAndCost { usage, cost_usd, ..UsageAndCost::default() };
-        let notice = Notice { kind: "usage", ..Notice::default() };
-        self.status_of(&notice, |data| data.object("so_far", |fields| fields.fields_of(&so_far)));
     }
 
     /// Makes the open turn of every stream end as cancelled: `by` is `signal`, `control` or `filter`. The first request counts.
@@ -178,7 +158,7 @@ impl Guard {
         self.observe();
         let pending_end = self.state.pending_end.take().or_else(|| self.refused(&terminal));
         let noted = self.state.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
-        let spent = with_noted(spent, noted.unwrap_or_default());
+        let spent = spent::or_noted(spent, noted.unwrap_or_default());
         let terminal = overruled(terminal, pending_end.as_ref());
         let (blocks, turn, mut emitter) = self.parts();
         blocks.close_all(origin, &mut emitter);
@@ -197,8 +177,8 @@ impl Guard {
         self.emit((type_, None, origin), |body| {
             terminal.write(body);
             body.text_if("stderr_tail", Some(&*tail).filter(|tail| !tail.is_empty()));
-            body.fields_of(&files);
-            body.fields_of(&spent);
+            spent::write_files(body, &files);
+            spent::write(body, &spent);
         });
         self.note_end(start);
         self.ended += 1;
@@ -283,15 +263,5 @@ fn failed<'a>(
     Terminal::Failed {
         error: Failure { code: code.into(), message: message.into(), retry_at: None },
         exit,
-    }
-}
-
-/// The usage at the end of a turn; fields that it lacks come from `noted`.
-fn with_noted(end: &UsageAndCost, noted: UsageAndCost) -> UsageAndCost {
-    UsageAndCost {
-        usage: end.usage.or(noted.usage),
-        usage_total: end.usage_total.or(noted.usage_total),
-        cost_usd: end.cost_usd.or(noted.cost_usd),
-        duration_ms: end.duration_ms.or(noted.duration_ms),
     }
 }

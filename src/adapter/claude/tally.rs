@@ -44,8 +44,8 @@ const MAX_MESSAGES: usize = 64;
 /// The tokens of the open turn's messages.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Sum of the messages that are not remembered any more.
-    before: Usage,
+    /// Sum over all messages.
+    all: Usage,
     /// The last messages of which something was counted, in this order.
     messages: VecDeque<Counted>,
 }
@@ -61,7 +61,10 @@ struct Counted {
 impl Tally {
     /// Counts are of this message from here on. A message of a sub-agent may come between the lines of one.
     pub(super) fn resume(&mut self, parent: Option<&str>, id: &str) {
-        let known = self.messages.iter().position(|message| message.id == id);
+        let known = self.messages.iter().rposition(|message| message.id == id);
+        if known.is_some_and(|at| at + 1 == self.messages.len()) {
+            return;
+        }
         match known.and_then(|at| self.messages.remove(at)) {
             Some(message) => self.messages.push_back(message),
             None => self.begin(parent, id),
@@ -71,8 +74,7 @@ impl Tally {
     /// Counts are of another message from here on.
     pub(super) fn begin(&mut self, parent: Option<&str>, id: &str) {
         if self.messages.len() >= MAX_MESSAGES {
-            let oldest = self.messages.pop_front().map(|message| message.usage);
-            self.before = sum(self.before, oldest.unwrap_or_default());
+            self.messages.pop_front();
         }
         let (parent, id) = (parent.map(str::to_owned), id.to_owned());
         self.messages.push_back(Counted { parent, id, usage: Usage::default() });
@@ -86,9 +88,18 @@ impl Tally {
             self.begin(parent, "");
         }
         if let Some(last) = self.messages.iter_mut().rfind(|message| is_theirs(message)) {
-            last.usage = new.merge(last.usage, Option::max);
+            let grown = new.merge(last.usage, Option::max);
+            if grown == last.usage {
+                return;
+            }
+            let more = grown.merge(last.usage, growth);
+            (self.all, last.usage) = (sum(self.all, more), grown);
         }
-        let all = self.messages.iter().fold(self.before, |all, message| sum(all, message.usage));
-        emit.report_spent(&Some(all).into());
+        emit.report_spent(&Some(self.all).into());
     }
+}
+
+/// Difference of a count that has grown.
+fn growth(count: Option<u64>, before: Option<u64>) -> Option<u64> {
+    count.map(|count| count.saturating_sub(before.unwrap_or(0)))
 }

@@ -386,3 +386,17 @@ fn the_classes_are_those_of_the_table() {
     assert_eq!(shown, 5000);
     assert!(page.contains("<li data-ms=3000><i class=c2></i>tools <b>3.0s</b></li>"), "{page}");
 }
+
+#[test]
+fn a_log_line_of_a_sub_agent_opens_no_frame_and_stands_in_the_summary() {
+    let events = [
+        line(2, r#"tool_started","tool":{"id":"t1","name":"Task","kind":"think","title":"count"}"#),
+        line(3, r#"status","parent":"t1","kind":"progress","message":"reading <b>on""#),
+        line(4, r#"tool_finished","tool":{"id":"t1","name":"Task","kind":"think"},"outcome":"ok""#),
+        answer("outer"),
+    ]
+    .concat();
+    let (page, _) = export(Format::Html, &events);
+    assert!(!page.contains("Sub-agent"), "{page}");
+    assert!(page.contains("<summary>Log · progress: reading &lt;b&gt;on</summary>"), "{page}");
+}
