@@ -1,5 +1,6 @@
 //! Interface between loops and pure commands: bytes in, bytes out, deadlines as answers.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use crate::codec::{self, Cut, Lines, Malformed, Piece, Place, Writer};
@@ -140,8 +141,13 @@ pub trait OnLine {
     /// Begins a line over the limit; returns the reason of the warning.
     fn begin_long(&mut self, now: Time, io: &mut Io) -> &'static str;
 
+    /// Reason of a warning about a malformed line.
+    fn reason<'a>(&mut self, why: &'a Malformed) -> Cow<'a, str> {
+        Cow::Borrowed(&why.reason)
+    }
+
     /// Takes a piece of a line over the limit.
-    fn on_long(&mut self, _bytes: &[u8], _io: &mut Io) {}
+    fn on_long(&mut self, _now: Time, _bytes: &[u8], _io: &mut Io) {}
 
     /// Ends an input within a line over the limit; another input follows.
     fn cut_long(&mut self, _io: &mut Io) {}
@@ -153,6 +159,11 @@ pub trait OnLine {
     fn on_tick(&mut self, _now: Time, _io: &mut Io) {}
 
     fn on_end(&mut self, _now: Time, _io: &mut Io) {}
+
+    /// True if no more input is wanted.
+    fn is_over(&self) -> bool {
+        false
+    }
 
     fn exit(&self) -> Exit {
         Exit::Success
@@ -178,7 +189,8 @@ impl<T: OnLine> LineStage<T> {
             Piece::Line { number, offset, bytes, text, .. } => {
                 let event = text.map_or_else(|| codec::decode(bytes), codec::decode_text);
                 if let Err(why) = event.and_then(|event| to.on_event(now, &event, io)) {
-                    warnings.warn(io, number, why.offset, &why.reason);
+                    let reason = to.reason(&why);
+                    warnings.warn(io, number, why.offset, &reason);
                     to.on_malformed(now, &Place { line: number, offset, bytes }, &why, io);
                 }
             }
@@ -187,7 +199,7 @@ impl<T: OnLine> LineStage<T> {
                     let reason = to.begin_long(now, io);
                     warnings.warn(io, number, 0, reason);
                 }
-                to.on_long(bytes, io);
+                to.on_long(now, bytes, io);
             }
         }
     }
@@ -219,6 +231,10 @@ impl<T: OnLine> Stage for LineStage<T> {
         let Self { lines, to, warnings, .. } = self;
         lines.end(|piece| Self::piece(to, warnings, now, piece, io));
         to.on_end(now, io);
+    }
+
+    fn is_over(&self) -> bool {
+        self.to.is_over()
     }
 
     fn exit(&self) -> Exit {
@@ -278,7 +294,7 @@ impl OnLine for Filtered {
         TOO_LONG
     }
 
-    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
+    fn on_long(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {
         io.out.extend_from_slice(bytes);
     }
 

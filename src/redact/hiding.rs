@@ -1,0 +1,37 @@
+//! Fields of a stream in which everything is hidden until an end marker comes, also in later events.
+
+use super::Search;
+
+/// Fields that are remembered; past that the oldest is forgotten.
+const MAX_FIELDS: usize = 64;
+
+/// The search of each such field, by the event's type and the keys that lead to the field.
+#[derive(Debug, Default)]
+pub(super) struct Hiding(Vec<(String, Search)>);
+
+fn name(kind: &str, keys: &[&str]) -> String {
+    format!("{kind}/{}", keys.join("/"))
+}
+
+impl Hiding {
+    /// The search that ended in the field's last text, if it hides on.
+    pub(super) fn of(&self, kind: &str, keys: &[&str]) -> Option<&Search> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let name = name(kind, keys);
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, search)| search)
+    }
+
+    /// Keeps the search of a text that has ended, or forgets the field.
+    pub(super) fn set(&mut self, kind: &str, keys: &[&str], search: Option<&Search>) {
+        let name = name(kind, keys);
+        self.0.retain(|(known, _)| *known != name);
+        if let Some(search) = search {
+            if self.0.len() >= MAX_FIELDS {
+                self.0.remove(0);
+            }
+            self.0.push((name, search.clone()));
+        }
+    }
+}

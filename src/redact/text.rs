@@ -1,0 +1,162 @@
+//! A text that arrives in pieces, and the parts of it that are hidden.
+
+use std::hash::Hasher;
+
+use super::finder::Finder;
+use super::{RuleId, Search, Span};
+
+/// A part of a text that is hidden, in bytes from the text's beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hidden {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) rule: RuleId,
+    /// Keyed hash of the secret, if replacements have one.
+    pub(super) digest: Option<u32>,
+}
+
+/// Parts that are remembered for the text's repetition at its end; of a text with more of them the repetition is searched.
+const MAX_PARTS: usize = 1 << 16;
+
+/// A text and what was found in it.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Text {
+    search: Search,
+    /// In order, without overlap.
+    hidden: Vec<Hidden>,
+    length: u64,
+    decided: u64,
+    /// The bytes from `decided` on, kept where a keyed hash needs them.
+    undecided: Vec<u8>,
+    /// Hash of the text, for the comparison with its repetition.
+    hash: Hash,
+    /// True if parts are no longer remembered.
+    forgets: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Hash(std::hash::DefaultHasher);
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self(std::hash::DefaultHasher::new())
+    }
+}
+
+/// Continuation of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Continuation {
+    Possible,
+    /// The text is over, or its time is up.
+    Ignored,
+}
+
+impl Text {
+    /// A text in which hiding goes on, if it had not ended in the one before.
+    pub(super) fn after(search: &Search) -> Self {
+        Self { search: Search::after(search), ..Self::default() }
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Offset up to which it is certain what is hidden.
+    pub(super) fn decided(&self) -> u64 {
+        self.decided
+    }
+
+    pub(super) fn hidden(&self) -> &[Hidden] {
+        &self.hidden
+    }
+
+    /// Keeps the hidden parts of some rules.
+    pub(super) fn keep(&mut self, counts: impl Fn(RuleId) -> bool) {
+        self.hidden.retain(|part| counts(part.rule));
+    }
+
+    /// The search, if everything is hidden behind the end of this text until an end marker comes.
+    pub(super) fn hiding(&self) -> Option<&Search> {
+        self.search.is_hiding().then_some(&self.search)
+    }
+
+    pub(super) fn feed(&mut self, finder: &mut Finder, piece: &[u8]) {
+        let Finder { secrets, scratch, found, marks, .. } = finder;
+        if marks.is_keyed() {
+            self.undecided.extend_from_slice(piece);
+        }
+        self.search.feed(secrets, scratch, piece, found);
+        self.length += piece.len() as u64;
+        self.take(finder, Continuation::Possible);
+    }
+
+    /// Feeds a piece of a text that will be repeated.
+    pub(super) fn feed_hashed(&mut self, finder: &mut Finder, piece: &[u8]) {
+        self.hash.0.write(piece);
+        self.feed(finder, piece);
+    }
+
+    /// Ends the text.
+    pub(super) fn end(&mut self, finder: &mut Finder) {
+        let Finder { secrets, scratch, found, .. } = finder;
+        self.search.end(secrets, scratch, found);
+        self.take(finder, Continuation::Ignored);
+    }
+
+    /// Decides what is undecided because its time is up.
+    pub(super) fn settle(&mut self, finder: &mut Finder) {
+        self.search.settle(&finder.secrets, &mut finder.found);
+        self.take(finder, Continuation::Ignored);
+    }
+
+    /// True if `text` is this text, whose parts are all known.
+    pub(super) fn is_repeated_by(&self, text: &[u8]) -> bool {
+        let mut hash = Hash::default();
+        hash.0.write(text);
+        self.length == text.len() as u64
+            && !self.forgets
+            && hash.0.finish() == self.hash.0.finish()
+    }
+
+    fn take(&mut self, finder: &mut Finder, continuation: Continuation) {
+        for span in finder.found.drain(..) {
+            self.push(span);
+        }
+        let mut decided = self.search.decided();
+        let Some(key) = finder.marks.key() else {
+            self.decided = decided;
+            return;
+        };
+        // A part that may get longer is no secret to hash yet.
+        if let (Some(last), Continuation::Possible) = (self.hidden.last(), continuation)
+            && last.end == self.length
+            && last.digest.is_none()
+        {
+            decided = decided.min(last.start);
+        }
+        let base = self.decided;
+        let new = self.hidden.partition_point(|part| part.end <= base);
+        for part in self.hidden[new..].iter_mut().filter(|part| part.end <= decided) {
+            let at = |offset: u64| usize::try_from(offset.saturating_sub(base)).unwrap_or(0);
+            let secret = self.undecided.get(at(part.start)..at(part.end)).unwrap_or_default();
+            part.digest.get_or_insert_with(|| key.digest(part.rule, secret));
+        }
+        self.undecided.drain(..usize::try_from(decided - base).unwrap_or(0));
+        self.decided = decided;
+    }
+
+    fn push(&mut self, span: Span) {
+        match self.hidden.last_mut() {
+            Some(last) if span.continues && last.end == span.start => last.end = span.end,
+            _ => {
+                if self.hidden.len() >= MAX_PARTS {
+                    let left = self.hidden.partition_point(|part| part.end <= self.decided);
+                    self.hidden.drain(..left);
+                    self.forgets = true;
+                }
+                let Span { start, end, rule, .. } = span;
+                self.hidden.push(Hidden { start, end, rule, digest: None });
+            }
+        }
+    }
+}
