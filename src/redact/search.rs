@@ -10,6 +10,7 @@
 
 mod compile;
 mod covers;
+mod fingerprints;
 mod hidden;
 mod literals;
 mod look;
@@ -136,23 +137,29 @@ impl Search {
     }
 
     /// Passes bytes at which no pattern can begin. Returns the place of the first other byte, or the end of the piece.
+    ///
+    /// The automaton over the values takes only bytes behind a fingerprint of a value. Once it knows less than a
+    /// fingerprint again, the search for fingerprints goes on where that beginning starts.
     fn skip(&mut self, secrets: &Secrets, piece: &[u8], mut at: usize) -> usize {
+        // First place whose fingerprint is not known.
+        let mut unknown = at;
         loop {
             if self.prefix.is_empty() {
                 at = secrets.starts.next(piece, at);
+                unknown = at + 1;
             }
-            while at < piece.len() {
-                if secrets.starts.patterns(piece, at) != 0 {
+            loop {
+                if at == piece.len() || secrets.starts.patterns(piece, at) != 0 {
                     return at;
                 }
                 self.literal(secrets, piece[at], self.position + at as u64);
                 at += 1;
-                if self.prefix.is_empty() {
+                let length = secrets.literals.length(self.prefix);
+                if length < fingerprints::LENGTH && at >= unknown + length {
+                    at -= length;
+                    self.prefix = Prefix::default();
                     break;
                 }
-            }
-            if at == piece.len() {
-                return at;
             }
         }
     }

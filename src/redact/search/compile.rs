@@ -6,7 +6,7 @@ use regex_syntax::hir::{Hir, HirKind};
 
 /// Largest pattern, in characters and classes after repeats are written out (`[a-z]{20}` is 20). Each can hold the
 /// beginning of an occurrence, so this bounds the time for a byte.
-pub const MOST_POSITIONS: u64 = 2048;
+pub const MOST_POSITIONS: u64 = 1024;
 
 /// Largest automaton of a pattern, in bytes. Classes of Unicode characters need much.
 const MOST_MEMORY: usize = 10 << 20;

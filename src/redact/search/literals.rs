@@ -77,6 +77,13 @@ impl Literals {
         ended.max_by_key(|(length, _)| *length)
     }
 
+    /// Bytes of a beginning.
+    #[inline]
+    pub fn length(&self, prefix: Prefix) -> usize {
+        let beginning = prefix.0.and_then(|state| self.beginnings.get(state.as_usize()));
+        beginning.map_or(0, |beginning| beginning.length as usize)
+    }
+
     /// Where the beginning of a value starts that the text before `position` ends with, and the rule of that value.
     pub fn beginning(&self, prefix: Prefix, position: u64) -> Option<(u64, RuleId)> {
         let beginning = self.beginnings.get(prefix.0?.as_usize())?;
