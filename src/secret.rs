@@ -281,7 +281,7 @@ mod tests {
         ("x¦ghp_abcdef123456", "x¦ghp_***"),
         ("x¦github_pat_abcdef123456", "x¦github_pat_***"),
         ("x¦xoxb-123-abcdef", "x¦xoxb-***"),
-        ("x¦AKIAABCDEFGHIJKLMNOP", "x¦AKIA***"),
+        ("x¦AKIAABCDEFGHIJKL", "x¦AKIA***"),
     ];
 
     #[test]

@@ -47,7 +47,7 @@ pub(super) const RULES: &[Rule] = &[
         regex: keyed!(
             "Authorization|authorization|AUTHORIZATION",
             "(?:[Bb]earer|BEARER|[Tt]oken|[Aa]pi[Kk]ey)[ \\t]{1,4}",
-            "[A-Za-z0-9._~+/-]{16,}={0,2}"
+            "[A-Za-z0-9._~+/-]{15,}[A-Za-z0-9_~+/-]={0,2}"
         ),
         until: None,
         source: "https://www.rfc-editor.org/rfc/rfc6750#section-2.1",
@@ -87,7 +87,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "Key in a header such as X-Api-Key",
         regex: keyed!(
             "x-api-key|X-Api-Key|X-API-Key|X-API-KEY|x-goog-api-key|X-Goog-Api-Key|PRIVATE-TOKEN|Private-Token",
-            "[A-Za-z0-9._~+/-]{20,}={0,2}"
+            "[A-Za-z0-9._~+/-]{19,}[A-Za-z0-9_~+/-]={0,2}"
         ),
         until: None,
         source: "https://swagger.io/docs/specification/v3_0/authentication/api-keys; the APIs of Anthropic, Google and GitLab",
@@ -152,7 +152,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "Password in a URL, behind the name of the user",
         // Neither a reference such as ${PASSWORD} nor a port with the punctuation behind it is a password.
         regex: concat!(
-            r#":(?://|\\{1,4}/\\{1,4}/)[^\s/?#@:"'`<>()\[\]{}|\\]*:"#,
+            r#":(?://|\\/\\/|\\\\/\\\\/)[^\s/?#@:"'`<>()\[\]{}|\\]*:"#,
             r#"(?<secret>(?:[0-9]{0,5}[A-Za-z!&+=~^_-]|[0-9]{0,5}%[0-9A-Fa-f]{2}|[0-9]{6}|[^\x00-\x7f])"#,
             r#"[^\s/?#@"'`<>\[\]{}|\\]{2,})@[A-Za-z0-9_\[%-]"#
         ),

@@ -47,7 +47,7 @@ fn every_rule_has_a_source_and_examples_of_both_kinds() {
 #[test]
 fn every_regex_begins_with_literals_of_four_bytes() {
     let mut extractor = Extractor::new();
-    extractor.kind(ExtractKind::Prefix).limit_class(64).limit_total(2000);
+    extractor.kind(ExtractKind::Prefix).limit_class(64).limit_repeat(1).limit_total(2000);
     for rule in all() {
         let regex = regex_syntax::parse(rule.regex).unwrap();
         let literals = extractor.extract(&regex);
@@ -102,7 +102,6 @@ fn an_example_of_a_secret_is_hidden_wherever_it_stands() {
     for compiled in compiled() {
         for template in compiled.rule.secrets {
             for (n, (before, behind)) in places.iter().enumerate() {
-                // `%` may continue the session token of Slack, and a dot a token of GitLab.
                 let example = Example::new(template, n as u64).within(before, behind);
                 let hidden = compiled.hidden(&example.text);
                 assert_eq!(hidden, [example.secret], "{}: {}", compiled.rule.name, example.text);

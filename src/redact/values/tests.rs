@@ -71,8 +71,10 @@ proptest! {
     fn a_value_in_hexadecimal_digits_is_found(value in value()) {
         let forms = forms(&value).unwrap();
         let lower: String = value.bytes().map(|b| format!("{b:02x}")).collect();
-        prop_assert!(holds(&forms, &format!("0x{lower}00")));
-        prop_assert!(holds(&forms, &format!("0x{}00", lower.to_uppercase())));
+        for digits in [lower.clone(), lower.to_uppercase()] {
+            let text = ["0x", digits.as_str(), "00"].concat();
+            prop_assert!(holds(&forms, &text), "{text}");
+        }
     }
 
     #[test]
@@ -142,9 +144,10 @@ fn what_common_encoders_write_is_among_the_forms() {
 #[test]
 fn the_value_with_the_most_forms_stays_within_the_bound() {
     let value = "\"\\/<>&='+` é\u{2028}😀\u{1f}\u{7f}ä~*!()#?:@$,%;";
-    assert!(forms(value).unwrap().len() <= MOST_FORMS);
-    assert!(forms(value).unwrap().len() > 80, "{}", forms(value).unwrap().len());
-    assert_eq!(forms("abcdefgh").unwrap().len(), 1 + 6 + 2 - 3);
+    let count = forms(value).unwrap().len();
+    assert!((100..=MOST_FORMS).contains(&count), "{count}");
+    // Itself, base64 at three alignments, hexadecimal digits.
+    assert_eq!(forms("abcdefgh").unwrap().len(), 1 + 3 + 1);
 }
 
 #[test]
