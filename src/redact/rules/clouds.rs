@@ -24,7 +24,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "google-refresh-token",
         description: "Google OAuth refresh token",
-        regex: "1//0[A-Za-z0-9_-]{40,}",
+        regex: word!("1//0[A-Za-z0-9_-]{40,}"),
         until: None,
         source: "https://developers.google.com/identity/protocols/oauth2/web-server (refresh_token)",
         secrets: &["1//0<60 url>", "1//0<99 url>"],
@@ -84,10 +84,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "aws-bedrock-key",
         description: "Amazon Bedrock API key",
-        regex: word!("(?:ABSK[A-Za-z0-9+/]{100,}|bedrock-api-key-[A-Za-z0-9+/]{100,})={0,2}"),
+        regex: word!("(?:ABSK|YmVkcm9jay5hbWF6b25hd3MuY29t)[A-Za-z0-9+/]{100,}={0,2}"),
         until: None,
         source: "https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html",
-        secrets: &["ABSK<128 base64>=", "bedrock-api-key-<600 base64>"],
+        secrets: &["ABSK<128 base64>=", "bedrock-api-key-«YmVkcm9jay5hbWF6b25hd3MuY29t<600 base64>»"],
         others: &["ABSK", "bedrock-api-key-rotation", "ABSK<40 base64>"],
     },
     Rule {

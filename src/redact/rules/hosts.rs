@@ -25,10 +25,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "github-fine-grained-token",
         description: "GitHub fine-grained personal access token",
-        regex: "github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}",
+        regex: "github_pat_(?<secret>[A-Za-z0-9]{22}_[A-Za-z0-9]{59})",
         until: None,
         source: "https://github.blog/security/application-security/introducing-fine-grained-personal-access-tokens-for-github",
-        secrets: &["github_pat_<22 alnum>_<59 alnum>"],
+        secrets: &["github_pat_«<22 alnum>_<59 alnum>»"],
         others: &["github_pat_...", "github_pat_<22 alnum>", "github_pat_token_of_the_bot"],
     },
     Rule {
@@ -73,10 +73,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "rubygems-key",
         description: "RubyGems API key",
-        regex: "rubygems_[0-9a-f]{48}",
+        regex: "rubygems_(?<secret>[0-9a-f]{48})",
         until: None,
         source: "https://guides.rubygems.org/api-key-scopes; https://github.com/gitleaks/gitleaks (rubygems-api-token)",
-        secrets: &["rubygems_<48 hex>"],
+        secrets: &["rubygems_«<48 hex>»"],
         others: &["rubygems_version", "rubygems_<20 hex>"],
     },
     Rule {

@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
         // A marker in source code has no body. Line numbers, a prefix of grep or the headers of PEM may stand before one.
         regex: concat!(
             "-----BEGIN (?:[A-Z0-9]{2,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
-            r"[\x00-\x7f→│]{0,120}[A-Za-z0-9+/]{40}"
+            r"(?<secret>[\x00-\x7f→│]{0,120}[A-Za-z0-9+/]{40})"
         ),
         until: Some(Until {
             end: "-----END (?:[A-Z0-9]{2,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
@@ -108,15 +108,15 @@ pub(super) const RULES: &[Rule] = &[
         }),
         source: "https://www.rfc-editor.org/rfc/rfc7468; https://www.rfc-editor.org/rfc/rfc9580",
         secrets: &[
-            concat!("-----BEGIN PRIVATE KEY--", "---\n<64 base64>\n-----END PRIVATE KEY-----"),
-            concat!("-----BEGIN RSA PRIVATE KEY--", "---\n<64 base64>\n<64 base64>\n<20 base64>==\n-----END RSA PRIVATE KEY-----"),
-            concat!("-----BEGIN OPENSSH PRIVATE KEY--", "---\\n<70 base64>\\n-----END OPENSSH PRIVATE KEY-----"),
-            concat!("-----BEGIN EC PRIVATE KEY--", "---\n     2→<64 base64>\n     3→-----END EC PRIVATE KEY-----"),
+            concat!("-----BEGIN PRIVATE KEY--", "---«\n<64 base64>\n-----END PRIVATE KEY-----»"),
+            concat!("-----BEGIN RSA PRIVATE KEY--", "---«\n<64 base64>\n<64 base64>\n<20 base64>==\n-----END RSA PRIVATE KEY-----»"),
+            concat!("-----BEGIN OPENSSH PRIVATE KEY--", "---«\\n<70 base64>\\n-----END OPENSSH PRIVATE KEY-----»"),
+            concat!("-----BEGIN EC PRIVATE KEY--", "---«\n     2→<64 base64>\n     3→-----END EC PRIVATE KEY-----»"),
             concat!(
                 "-----BEGIN RSA PRIVATE KEY--",
-                "---\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,<32 upper>\n\n<64 base64>\n-----END RSA PRIVATE KEY-----"
+                "---«\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,<32 upper>\n\n<64 base64>\n-----END RSA PRIVATE KEY-----»"
             ),
-            concat!("-----BEGIN PGP PRIVATE KEY BLOCK--", "---\n\n<64 base64>\n-----END PGP PRIVATE KEY BLOCK-----"),
+            concat!("-----BEGIN PGP PRIVATE KEY BLOCK--", "---«\n\n<64 base64>\n-----END PGP PRIVATE KEY BLOCK-----»"),
         ],
         others: &[
             "if \"-----BEGIN PRIVATE KEY-----\" in text:\n    raise ValueError(\"refused\")\n",
@@ -141,10 +141,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "putty-private-key",
         description: "Private key of PuTTY",
-        regex: r"Private-Lines: [0-9]{1,4}[\x00-\x7f→│]{1,40}[A-Za-z0-9+/]{20}",
+        regex: r"Private-Lines: [0-9]{1,4}(?<secret>[\x00-\x7f→│]{1,40}[A-Za-z0-9+/]{20})",
         until: Some(Until { end: "Private-MAC: [0-9a-f]{40,64}", lines: 200 }),
         source: "https://the.earth.li/~sgtatham/putty/latest/htmldoc/AppendixC.html",
-        secrets: &["Private-Lines: 2\r\n<64 base64>\r\n<20 base64>\r\nPrivate-MAC: <64 hex>"],
+        secrets: &["Private-Lines: 2«\r\n<64 base64>\r\n<20 base64>\r\nPrivate-MAC: <64 hex>»"],
         others: &["Private-Lines: 14", "Public-Lines: 2\n<64 base64>\n"],
     },
     Rule {
