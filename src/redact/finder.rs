@@ -42,7 +42,7 @@ impl std::fmt::Debug for Key {
 
 impl Key {
     /// A key, and the value to which each of the first rules belongs.
-    pub(super) fn new(key: [u8; 32], values: &[Vec<u8>]) -> Self {
+    pub(super) fn new(key: [u8; 32], values: &[&[u8]]) -> Self {
         let values = values.iter().map(|value| hash(&key, value)).collect();
         Self { key, values }
     }

@@ -14,9 +14,6 @@ use crate::stage::{Io, OnLine, diagnostic_line};
 use crate::streams::Streams;
 use crate::time::Time;
 
-/// Longest time that text waits unless another is set.
-pub const WITHIN: Duration = Duration::from_secs(1);
-
 /// Replaces secrets in the lines of an input.
 #[derive(Debug)]
 pub struct Redact {
@@ -54,7 +51,7 @@ impl Long {
 
 impl Redact {
     /// A stage at the start of its input. Text waits at most for `within`.
-    pub(super) fn of(finder: Finder, within: Duration) -> Self {
+    pub(super) fn new(finder: Finder, within: Duration) -> Self {
         Self {
             finder,
             within,
