@@ -10,6 +10,8 @@ pub mod rules;
 mod search;
 mod stage;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod values;
 mod walk;

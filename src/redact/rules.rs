@@ -15,7 +15,7 @@ mod keys;
 mod models;
 mod services;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// A rule of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,7 @@ const TEXT: &str = "text";
 pub(super) struct Stream {
     blocks: Vec<Block>,
     waiting: VecDeque<Waiting>,
+    /// Bytes of all events that have waited since none did.
     bytes: usize,
     hiding: Hiding,
     /// Fields of the last delta in which nothing was found, and which mostly stay the same.
@@ -240,7 +241,10 @@ impl Stream {
 
     /// Adds an event that may not leave before those that wait, and lets go what need not wait.
     fn wait(&mut self, now: Time, what: What, finder: &mut Finder, out: &mut Vec<u8>) {
-        self.bytes += what.len();
+        self.bytes += match &what {
+            What::Line(line) => line.len(),
+            What::Delta(delta) => delta.line.len(),
+        };
         self.waiting.push_back(Waiting { since: now, what });
         self.release(finder, out);
         if self.bytes > MAX_WAITING {
@@ -280,18 +284,9 @@ impl Stream {
                 }
             };
             out.extend_from_slice(&redacted.unwrap_or_default());
-            self.bytes -= self.waiting.pop_front().map_or(0, |first| first.what.len());
+            self.waiting.pop_front();
         }
         self.bytes = 0;
-    }
-}
-
-impl What {
-    fn len(&self) -> usize {
-        match self {
-            What::Line(line) => line.len(),
-            What::Delta(delta) => delta.line.len(),
-        }
     }
 }
 

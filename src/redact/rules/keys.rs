@@ -97,10 +97,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "private-key",
         description: "Private key in PEM or in the armour of OpenPGP",
-        // A marker in source code has no body. Line numbers, a prefix of grep or the headers of PEM may stand before one.
+        // A marker in source code has no body; at the end of a text it may follow in the next event. Line numbers, a prefix of grep or the headers of PEM may stand before one.
         regex: concat!(
             "-----BEGIN (?:[A-Z0-9]{2,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
-            r"(?<secret>[\x00-\x7f→│]{0,120}[A-Za-z0-9+/]{40})"
+            r"(?<secret>[\x00-\x7f→│]{0,120}[A-Za-z0-9+/]{40}|[\s\\nr]{0,8}$)"
         ),
         until: Some(Until {
             end: "-----END (?:[A-Z0-9]{2,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
@@ -139,12 +139,12 @@ pub(super) const RULES: &[Rule] = &[
         others: &["LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t<200 base64>"],
     },
     Rule {
-        name: "putty-private-key",
+        name: "putty-key",
         description: "Private key of PuTTY",
         regex: r"Private-Lines: [0-9]{1,4}(?<secret>[\x00-\x7f→│]{1,40}[A-Za-z0-9+/]{20})",
-        until: Some(Until { end: "Private-MAC: [0-9a-f]{40,64}", lines: 200 }),
+        until: Some(Until { end: "Private-MAC: ", lines: 200 }),
         source: "https://the.earth.li/~sgtatham/putty/latest/htmldoc/AppendixC.html",
-        secrets: &["Private-Lines: 2«\r\n<64 base64>\r\n<20 base64>\r\nPrivate-MAC: <64 hex>»"],
+        secrets: &["Private-Lines: 2«\r\n<64 base64>\r\n<20 base64>\r\nPrivate-MAC: »<64 hex>"],
         others: &["Private-Lines: 14", "Public-Lines: 2\n<64 base64>\n"],
     },
     Rule {

@@ -1,6 +1,6 @@
 //! Properties of the table: what each rule hides and what it leaves alone.
 
-mod templates;
+pub(in crate::redact) mod templates;
 
 use std::collections::HashSet;
 use std::fs;

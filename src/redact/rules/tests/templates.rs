@@ -7,15 +7,15 @@ use regex::Regex;
 
 /// A text and the part of it that a rule has to hide.
 #[derive(Debug, Clone)]
-pub(super) struct Example {
-    pub(super) text: String,
-    pub(super) secret: Range<usize>,
+pub(in crate::redact) struct Example {
+    pub(in crate::redact) text: String,
+    pub(in crate::redact) secret: Range<usize>,
 }
 
 impl Example {
     /// The text of a template: `<36 alnum>` becomes 36 characters of the class, and what stands between `«` and `»` is the
     /// secret; without these marks, it is the whole.
-    pub(super) fn new(template: &str, seed: u64) -> Self {
+    pub(in crate::redact) fn new(template: &str, seed: u64) -> Self {
         let mut random = seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut text = String::new();
         let (mut start, mut end) = (0, None);
@@ -37,7 +37,7 @@ impl Example {
     }
 
     /// The example between two other texts.
-    pub(super) fn within(&self, before: &str, behind: &str) -> Self {
+    pub(in crate::redact) fn within(&self, before: &str, behind: &str) -> Self {
         let secret = self.secret.start + before.len()..self.secret.end + before.len();
         Self { text: format!("{before}{}{behind}", self.text), secret }
     }
@@ -82,20 +82,20 @@ fn run(count: usize, class: &[u8], random: &mut u64, text: &mut String) {
 }
 
 /// A rule whose regexes are compiled.
-pub(super) struct Compiled {
-    pub(super) rule: &'static Rule,
+pub(in crate::redact) struct Compiled {
+    pub(in crate::redact) rule: &'static Rule,
     regex: Regex,
     end: Option<Regex>,
 }
 
 impl Compiled {
-    pub(super) fn new(rule: &'static Rule) -> Self {
+    pub(in crate::redact) fn new(rule: &'static Rule) -> Self {
         let compile = |regex| Regex::new(regex).unwrap_or_else(|e| panic!("{}: {e}", rule.name));
         Self { rule, regex: compile(rule.regex), end: rule.until.map(|until| compile(until.end)) }
     }
 
     /// The parts of a text that the rule hides.
-    pub(super) fn hidden(&self, text: &str) -> Vec<Range<usize>> {
+    pub(in crate::redact) fn hidden(&self, text: &str) -> Vec<Range<usize>> {
         let found = self.regex.captures_iter(text).map(|captures| {
             let secret = captures.name("secret").or(captures.get(0)).unwrap();
             let end = self.end.as_ref().and_then(|end| end.find_at(text, secret.end()));
