@@ -4,6 +4,7 @@
 mod bounds;
 mod cuts;
 mod examples;
+mod groups;
 mod reference;
 mod refused;
 mod release;
