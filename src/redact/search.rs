@@ -1,5 +1,5 @@
 //! The search through one text that arrives in pieces: which bytes belong to a secret, and up to which byte that is decided.
-//! It takes time linear in the text, never panics, and never keeps more of the text than its last few bytes.
+//! The time is linear in the text. The search never panics, and never keeps more of the text than its last few bytes.
 //!
 //! A byte is hidden if any occurrence of a value or of a pattern covers it. Occurrences may overlap: what they cover
 //! together becomes one [`Span`]. The result does not depend on where the text is cut, except that a long cluster of

@@ -1,5 +1,5 @@
 //! The mode that hides everything behind a marker (the first line of a private key) until an end marker or a limit.
-//! It never outlives its limit of bytes.
+//! The mode never outlives its limit of bytes.
 
 use super::secrets::RuleId;
 
