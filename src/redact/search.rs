@@ -1,5 +1,5 @@
 //! The search through one text that arrives in pieces: which bytes belong to a secret, and up to which byte that is decided.
-//! It takes time linear in the text, never panics, and never keeps more of the text than its last few bytes.
+//! The time is linear in the text. The search never panics, and never keeps more of the text than its last few bytes.
 //!
 //! A byte is hidden if any occurrence of a value or of a pattern covers it. Occurrences may overlap: what they cover
 //! together becomes one [`Span`]. The result does not depend on where the text is cut, except that a long cluster of
@@ -178,12 +178,13 @@ impl Search {
         let byte = piece[index];
         let at = self.position + index as u64;
         let before = index.checked_sub(1).map_or_else(|| self.recent.last(), |i| Some(piece[i]));
+        let markers = self.hidden.count();
 
         self.literal(secrets, byte, at);
         for expression in secrets.starts.expressions(piece, index) {
             scratch.start(program, expression, at);
         }
-        for expression in self.hidden.endings(program) {
+        for expression in self.hidden.endings() {
             scratch.start(program, expression, at);
         }
         scratch.resolve(program, at, before, Some(byte));
@@ -199,18 +200,23 @@ impl Search {
         {
             self.covers.add(start..at + 1, program.expression(thread.state).rule);
         }
+        if self.hidden.count() < markers {
+            // The beginnings of an end marker must not close what is opened later.
+            scratch.retain(|state| {
+                let expression = program.expression(state);
+                !matches!(expression.role, Role::Ending) || self.hidden.hides(expression.rule)
+            });
+        }
     }
 
     /// Takes what the threads found when they reached offset `at`.
     fn reports(&mut self, secrets: &Secrets, scratch: &mut Scratch, at: u64) {
-        let mut closed = false;
         for report in scratch.reports() {
             let (Report::Match(thread) | Report::Merged(thread)) = report;
             let expression = secrets.program.expression(thread.state);
-            let start = if expression.has_group { thread.secret } else { thread.start };
             match (report, expression.role) {
                 (Report::Match(_), Role::Ending) => {
-                    closed |= self.hidden.close(expression.rule);
+                    self.hidden.close(expression.rule);
                     continue;
                 }
                 (Report::Match(_), Role::Opening { lines, ending }) => {
@@ -218,14 +224,8 @@ impl Search {
                 }
                 _ => {}
             }
+            let start = if expression.has_group { thread.secret } else { thread.start };
             self.covers.add(start..thread.secret_end.min(at), expression.rule);
-        }
-        if closed {
-            let hidden = &self.hidden;
-            scratch.retain(|state| {
-                let expression = secrets.program.expression(state);
-                !matches!(expression.role, Role::Ending) || hidden.hides(expression.rule)
-            });
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The mode that hides everything behind a marker (the first line of a private key) until an end marker or a limit.
-//! It never outlives its limit of bytes.
+//! The mode never outlives its limit of bytes.
 
-use super::program::Program;
 use super::secrets::RuleId;
 
 /// Longest text that one marker hides, in bytes.
@@ -27,6 +26,10 @@ impl Hidden {
         !self.markers.is_empty()
     }
 
+    pub fn count(&self) -> usize {
+        self.markers.len()
+    }
+
     pub fn hides(&self, rule: RuleId) -> bool {
         self.markers.iter().any(|marker| marker.rule == rule)
     }
@@ -47,16 +50,13 @@ impl Hidden {
         }
     }
 
-    /// Ends what the rule's marker began; true if there was one.
-    pub fn close(&mut self, rule: RuleId) -> bool {
-        let count = self.markers.len();
+    /// Ends what the rule's marker began.
+    pub fn close(&mut self, rule: RuleId) {
         self.markers.retain(|marker| marker.rule != rule);
-        self.markers.len() < count
     }
 
     /// Expressions of the end markers that may come.
-    pub fn endings(&self, program: &Program) -> impl Iterator<Item = u32> {
-        debug_assert!(self.markers.iter().all(|m| (m.ending as usize) < program.count()));
+    pub fn endings(&self) -> impl Iterator<Item = u32> {
         self.markers.iter().map(|marker| marker.ending)
     }
 

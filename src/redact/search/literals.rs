@@ -84,7 +84,7 @@ impl Literals {
         beginning.map_or(0, |beginning| beginning.length as usize)
     }
 
-    /// Where the beginning of a value starts that the text before `position` ends with, and the rule of that value.
+    /// Start of the value's beginning that the text before `position` ends with, and the rule of that value.
     pub fn beginning(&self, prefix: Prefix, position: u64) -> Option<(u64, RuleId)> {
         let beginning = self.beginnings.get(prefix.0?.as_usize())?;
         let start = position.saturating_sub(u64::from(beginning.length));

@@ -1,4 +1,4 @@
-//! What is searched for: values, and patterns of secrets. Immutable; one serves all searches.
+//! Values and patterns of secrets, prepared for searches. Immutable; one serves all searches.
 
 use super::compile::{self, BadPattern, BuildError, Part};
 use super::literals::Literals;

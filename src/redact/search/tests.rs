@@ -4,6 +4,7 @@
 mod bounds;
 mod cuts;
 mod examples;
+mod groups;
 mod reference;
 mod refused;
 mod release;
@@ -62,7 +63,7 @@ impl<'a> Run<'a> {
     }
 
     fn end(&mut self) -> &mut Self {
-        self.call(|search, secrets, scratch, found| search.end(secrets, scratch, found));
+        self.call(Search::end);
         assert_eq!(self.search.decided(), self.text.len() as u64, "ended, but not decided");
         self
     }
@@ -117,7 +118,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// What a text looks like when it arrives in these pieces.
+/// The text of these pieces with a dot for each hidden byte.
 fn shown(secrets: &Secrets, pieces: &[&str]) -> String {
     let mut run = Run::new(secrets);
     for piece in pieces {

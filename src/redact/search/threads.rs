@@ -18,7 +18,7 @@ pub struct Thread {
     pub secret_end: u64,
 }
 
-/// What threads find.
+/// Result of the threads.
 #[derive(Debug, Clone, Copy)]
 pub enum Report {
     /// A complete occurrence.
@@ -65,25 +65,25 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.threads.is_empty()
     }
 
     /// The thread that holds the earliest byte after the last step.
-    pub fn oldest(&self) -> Option<Thread> {
+    pub(super) fn oldest(&self) -> Option<Thread> {
         self.oldest.map(|(_, thread)| thread)
     }
 
-    pub fn reports(&mut self) -> std::vec::Drain<'_, Report> {
+    pub(super) fn reports(&mut self) -> std::vec::Drain<'_, Report> {
         self.reports.drain(..)
     }
 
-    pub fn retain(&mut self, mut keeps: impl FnMut(u32) -> bool) {
+    pub(super) fn retain(&mut self, mut keeps: impl FnMut(u32) -> bool) {
         self.threads.retain(|thread| keeps(thread.state));
     }
 
     /// Goes on with the threads of a search.
-    pub fn load(&mut self, program: &Program, threads: &[Thread]) {
+    pub(super) fn load(&mut self, program: &Program, threads: &[Thread]) {
         if self.visits.len() < program.states() {
             self.visits.resize(program.states(), Visit::default());
         }
@@ -98,27 +98,33 @@ impl Scratch {
     }
 
     /// Gives the threads back to their search.
-    pub fn store(&mut self, threads: &mut Vec<Thread>) {
+    pub(super) fn store(&mut self, threads: &mut Vec<Thread>) {
         threads.clear();
         threads.extend_from_slice(&self.threads);
     }
 
     /// Begins an occurrence of an expression at offset `at`.
-    pub fn start(&mut self, program: &Program, expression: u32, at: u64) {
+    pub(super) fn start(&mut self, program: &Program, expression: u32, at: u64) {
         let state = program.start(expression);
         let thread = Thread { state, start: at, secret: NONE, secret_end: NONE };
         self.add(program, thread, at, Looks::Later);
     }
 
     /// Decides the assertions at offset `at`, where `after` is the next byte, or `None` at the end of the text.
-    pub fn resolve(&mut self, program: &Program, at: u64, before: Option<u8>, after: Option<u8>) {
+    pub(super) fn resolve(
+        &mut self,
+        program: &Program,
+        at: u64,
+        before: Option<u8>,
+        after: Option<u8>,
+    ) {
         if self.has_looks {
             self.advance(program, at, Looks::Known { before, after }, Some);
         }
     }
 
     /// Takes a byte; `at` is the offset behind it.
-    pub fn step(&mut self, program: &Program, byte: u8, at: u64) {
+    pub(super) fn step(&mut self, program: &Program, byte: u8, at: u64) {
         self.oldest = None;
         self.advance(program, at, Looks::Later, |thread| {
             let state = program.state(thread.state).next(byte)?;

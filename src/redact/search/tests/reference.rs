@@ -13,9 +13,10 @@ impl Reference {
     pub fn new(values: &[&str], patterns: &[&str]) -> Self {
         let config = PikeVM::config().match_kind(MatchKind::All);
         let pattern = |regex: &&str| {
-            PikeVM::builder().configure(config.clone()).build_from_nfa(NFA::new(regex).unwrap())
+            let nfa = NFA::new(regex).unwrap();
+            PikeVM::builder().configure(config.clone()).build_from_nfa(nfa).unwrap()
         };
-        let patterns = patterns.iter().map(|regex| pattern(regex).unwrap()).collect();
+        let patterns = patterns.iter().map(pattern).collect();
         Self { values: values.iter().map(|v| v.as_bytes().to_vec()).collect(), patterns }
     }
 
