@@ -16,11 +16,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "github-app-token",
         description: "GitHub installation token, also of Actions, opaque or a JWT",
-        regex: r"ghs_[A-Za-z0-9_-]{36,}(?:\.[A-Za-z0-9_-]+){0,2}",
+        regex: word!("ghs_[A-Za-z0-9_-]{36,}(?:\\.[A-Za-z0-9_-]+){0,2}"),
         until: None,
         source: "https://github.blog/changelog/2026-05-15-github-app-installation-tokens-per-request-override-header",
         secrets: &["ghs_<36 alnum>", "ghs_<6 digits>_eyJhbGciO<30 alnum>.eyJ<200 url>.<86 url>"],
-        others: &["ghs_...", "ghs_<35 alnum>"],
+        others: &["ghs_...", "billion_laughs_<36 alnum>", "ghs_<35 alnum>"],
     },
     Rule {
         name: "github-fine-grained-token",

@@ -74,10 +74,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "xai-key",
         description: "xAI API key",
-        regex: word!("xai-[A-Za-z0-9]{70,}"),
+        regex: word!("xai-", "[A-Za-z0-9]{70,}"),
         until: None,
         source: "https://docs.x.ai/docs/overview; GitHub: supported secret scanning patterns (xai_api_key)",
-        secrets: &["xai-<80 alnum>"],
+        secrets: &["xai-«<80 alnum>»"],
         others: &["xai-org", "xai-<20 alnum>", "maxai-<80 alnum>"],
     },
     Rule {

@@ -6,13 +6,14 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "slack-token",
         description: "Slack token of a bot, a user, an app or a session",
-        regex: "(?:xoxb-|xoxp-|xoxa-|xoxr-|xoxs-|xoxo-|xoxe-|xoxc-|xoxd-)[A-Za-z0-9%-]{20,}",
+        regex: "(?:xoxb-|xoxp-|xoxa-|xoxr-|xoxs-|xoxo-|xoxe-|xoxc-)[A-Za-z0-9-]{20,}|xoxd-[A-Za-z0-9%-]{20,}",
         until: None,
         source: "https://docs.slack.dev/authentication/tokens",
         secrets: &[
             "xoxb-<12 digits>-<13 digits>-<24 alnum>",
             "xoxp-<12 digits>-<12 digits>-<12 digits>-<32 hex>",
             "xoxe.«xoxp-1-<60 alnum>»",
+            "d=«xoxd-<40 alnum>%2F<40 alnum>%3D»;",
         ],
         others: &["xoxb-your-token", "xoxb-...", "xoxb-1234-abcd"],
     },

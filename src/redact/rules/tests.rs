@@ -92,6 +92,10 @@ fn an_example_of_a_secret_is_hidden_wherever_it_stands() {
         (r#"{\"key\":\""#, r#"\",\"n\":1}"#),
         (r#""first line\n"#, r#"\nlast line""#),
         (r"\t", r"\r\n"),
+        ("%22", "&n=1"),
+        ("a%3d", " b"),
+        ("\x1b[1;32m", "\x1b[0m"),
+        ("\x1b[m", "\x1b[m"),
         ("const KEY: &str = \"", "\";\n"),
         ("export KEY=", "\nexport PATH=/bin\n"),
         ("key='", "'; echo"),
@@ -159,6 +163,10 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
+/// Tests of addresses with a password, which have to hold one.
+const PASSWORDS: &[&str] =
+    &["src/sink/http.rs", "src/sink/http/client.rs", "src/sink/http/proxy.rs"];
+
 #[test]
 fn no_source_file_and_no_document_holds_what_a_rule_hides() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -166,20 +174,24 @@ fn no_source_file_and_no_document_holds_what_a_rule_hides() {
     files(&root.join("src"), &mut found);
     files(&root.join("docs"), &mut found);
     let compiled = compiled();
+    let mut with_password = HashSet::new();
     let mut wrong = Vec::new();
     for file in found {
         let Ok(text) = fs::read_to_string(&file) else { continue };
+        let file = file.strip_prefix(root).unwrap().to_str().unwrap();
         for compiled in &compiled {
             for range in compiled.hidden(&text) {
                 let line = text[..range.start].matches('\n').count() + 1;
-                wrong.push(format!(
-                    "{}:{line}: {}: {}",
-                    file.display(),
-                    compiled.rule.name,
-                    &text[range]
-                ));
+                match PASSWORDS.iter().find(|known| **known == file) {
+                    Some(known) if compiled.rule.name == "url-password" => {
+                        with_password.insert(*known);
+                    }
+                    _ => wrong
+                        .push(format!("{file}:{line}: {}: {}", compiled.rule.name, &text[range])),
+                }
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(with_password, HashSet::from_iter(PASSWORDS.iter().copied()));
 }
