@@ -238,7 +238,8 @@ impl Reader<'_> {
             return Ok(None);
         };
         let text = value.get_ref().as_str();
-        let text = text.ok_or_else(|| self.error(value.span().start, format!("{key} must be a string")));
+        let text =
+            text.ok_or_else(|| self.error(value.span().start, format!("{key} must be a string")));
         Ok(Some((text?, value.span())))
     }
 

@@ -2,9 +2,9 @@
 //! random a text looks.
 //!
 //! A regex begins with a literal of at least four bytes, so that text without secrets costs little, and its least length
-//! is so large that neither prose nor source code matches. What stands before the literal is no word character, if words
-//! end like the literal ("task-", "disk_"); in JSON text it may also be the letter of an escape such as `\n`. If a rule
-//! hides a part of its match, that part is the group `secret`. All classes and word boundaries are ASCII: a secret behind
+//! is so large that neither prose nor source code matches. If words end like the literal ("task-", "disk_"), it has to
+//! begin a word. If a rule hides a part of its match, that part is the group `secret`: a beginning of the group at the end of
+//! a text may be a secret that is cut, so a prefix that is an ordinary word ("github_pat_", "npm_") stays outside. All classes and word boundaries are ASCII: a secret behind
 //! a letter of another script is found.
 
 use std::iter;
@@ -61,14 +61,21 @@ pub fn by_name(name: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.name == name)
 }
 
-/// Beginning of a word, or the letter behind a backslash in JSON text: the `n` of `\nAKIA...` is no part of the word. The
-/// rest of the rule is the group `secret`, so that the escape stays.
+/// Beginning of a word, which may also follow the end of an escape that looks like a letter: of JSON (`\n`), of a URL (`%3D`)
+/// or of a terminal (`[32m`). The escape is no part of the group `secret`, and neither is a beginning of the word that
+/// stays, because it is a word of source code itself.
 macro_rules! word {
     ($secret:literal) => {
-        concat!(r"(?:(?-u:\b)|\\[nrt])(?<secret>", $secret, ")")
+        word!("", $secret)
     };
-    ($keep:literal, $secret:literal) => {
-        concat!(r"(?:(?-u:\b)|\\[nrt])", $keep, "(?<secret>", $secret, ")")
+    ($stays:literal, $secret:literal) => {
+        concat!(
+            r"(?:(?-u:\b)|\\[nrt]|%[2-7][0-9A-Fa-f]|\[[0-9;]{0,12}m)",
+            $stays,
+            "(?<secret>",
+            $secret,
+            ")"
+        )
     };
 }
 use word;

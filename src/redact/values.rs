@@ -33,7 +33,10 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::TooShort => {
-                write!(f, "a value has at least {SHORTEST} bytes: a shorter one is found everywhere")
+                write!(
+                    f,
+                    "a value has at least {SHORTEST} bytes: a shorter one is found everywhere"
+                )
             }
             Refusal::TooLong => write!(f, "a value has at most {LONGEST} bytes"),
         }
@@ -127,9 +130,27 @@ pub fn of_environment(
 
 /// Folders of which a path begins. A path elsewhere counts as a secret: base64 may begin with a slash.
 const ROOTS: &[&str] = &[
-    "/home/", "/root/", "/Users/", "/etc/", "/var/", "/run/", "/tmp/", "/usr/", "/opt/", "/mnt/",
-    "/srv/", "/dev/", "/proc/", "/nix/", "/private/", "/Library/", "/Applications/", "~/", "./",
-    "../", "file://",
+    "/home/",
+    "/root/",
+    "/Users/",
+    "/etc/",
+    "/var/",
+    "/run/",
+    "/tmp/",
+    "/usr/",
+    "/opt/",
+    "/mnt/",
+    "/srv/",
+    "/dev/",
+    "/proc/",
+    "/nix/",
+    "/private/",
+    "/Library/",
+    "/Applications/",
+    "~/",
+    "./",
+    "../",
+    "file://",
 ];
 
 /// Settings of a feature that have the length of a secret.
@@ -138,7 +159,8 @@ const SWITCHES: &[&str] =
 
 /// True if a value is a setting: a number, a switch, a path or a reference.
 fn is_ordinary(name: &str, value: &str) -> bool {
-    let number = value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'_'));
+    let number =
+        value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'_'));
     let drive = value.as_bytes().get(1..3).is_some_and(|rest| rest == b":\\" || rest == b":/")
         && value.starts_with(|c: char| c.is_ascii_alphabetic());
     let path = drive || ROOTS.iter().any(|root| value.starts_with(root));

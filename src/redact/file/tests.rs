@@ -108,8 +108,15 @@ fn an_error_of_a_regex_has_its_column_in_the_file() {
     refused(&file("id = 'a'\nregex = '''ab[c'''"), 4, 14, "unclosed character class");
     refused(&file("id = 'a'\nregex = '''\nfoo\nab(c'''"), 6, 3, "unclosed group");
     // A basic string: an escape is several bytes of the file.
-    refused(&file(r#"id = 'a'
-regex = "\\d\u00e9\t(c""#), 4, 21, "unclosed group");
+    refused(
+        &file(
+            r#"id = 'a'
+regex = "\\d\u00e9\t(c""#,
+        ),
+        4,
+        21,
+        "unclosed group",
+    );
     refused(&file("id = 'a'\nregex = \"\"\"\nab\\\n   cd(e\"\"\""), 6, 6, "unclosed group");
     // A column counts characters.
     refused(&file("id = 'a'\nregex = 'äöü(c'"), 4, 13, "unclosed group");

@@ -46,14 +46,20 @@ pub(super) const RULES: &[Rule] = &[
         until: None,
         source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
         secrets: &["AKIA<16 base32>", "ASIA<16 base32>"],
-        others: &["AKIA", "EURASIA<16 base32>", "ASIA PACIFIC", "AKIA<17 base32>", "AKIA<15 base32>"],
+        others: &[
+            "AKIA",
+            "EURASIA<16 base32>",
+            "ASIA PACIFIC",
+            "AKIA<17 base32>",
+            "AKIA<15 base32>",
+        ],
     },
     Rule {
         name: "aws-secret-access-key",
         description: "AWS secret access key beside its name",
         regex: keyed!(
             "aws_secret_access_key|AWS_SECRET_ACCESS_KEY|SecretAccessKey|secretAccessKey",
-            r"(?:[A-Za-z0-9+]|\\{0,4}/){40,}"
+            r"(?:[A-Za-z0-9+]|\\{0,2}/){40,}"
         ),
         until: None,
         source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
@@ -87,29 +93,28 @@ pub(super) const RULES: &[Rule] = &[
         regex: word!("(?:ABSK|YmVkcm9jay5hbWF6b25hd3MuY29t)[A-Za-z0-9+/]{100,}={0,2}"),
         until: None,
         source: "https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html",
-        secrets: &["ABSK<128 base64>=", "bedrock-api-key-«YmVkcm9jay5hbWF6b25hd3MuY29t<600 base64>»"],
+        secrets: &[
+            "ABSK<128 base64>=",
+            "bedrock-api-key-«YmVkcm9jay5hbWF6b25hd3MuY29t<600 base64>»",
+        ],
         others: &["ABSK", "bedrock-api-key-rotation", "ABSK<40 base64>"],
     },
     Rule {
         name: "azure-account-key",
         description: "Key in a connection string of Azure Storage, Service Bus or Cosmos DB",
-        regex: r"(?:AccountKey|SharedAccessKey)=(?<secret>(?:[A-Za-z0-9+]|\\{0,4}/){43,86}={1,2})",
+        regex: r"(?:AccountKey|SharedAccessKey)=(?<secret>[A-Za-z0-9+/\\]{43,}={1,2})",
         until: None,
         source: "https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string",
         secrets: &[
             "AccountName=a;AccountKey=«<86 base64>==»;EndpointSuffix=core.windows.net",
             "SharedAccessKeyName=a;SharedAccessKey=«<43 base64>=»",
         ],
-        others: &["AccountKey=", "AccountKey=<your-key>", "SharedAccessKey={key}", "AccountKey=<20 base64>=="],
-    },
-    Rule {
-        name: "azure-sas-signature",
-        description: "Signature of an Azure shared access URL",
-        regex: "(?:sig=)(?<secret>[A-Za-z0-9%]{40,80}%3[Dd])",
-        until: None,
-        source: "https://learn.microsoft.com/rest/api/storageservices/create-service-sas",
-        secrets: &["?sv=2024-11-04&sig=«<43 alnum>%3D»", "&sig=«<20 alnum>%2F<22 alnum>%3D»&se=2027"],
-        others: &["sig=abc", "config=<43 alnum>", "?sig=<10 alnum>%3D"],
+        others: &[
+            "AccountKey=",
+            "AccountKey=<your-key>",
+            "SharedAccessKey={key}",
+            "AccountKey=<20 base64>==",
+        ],
     },
     Rule {
         name: "digitalocean-token",

@@ -16,11 +16,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "github-app-token",
         description: "GitHub installation token, also of Actions, opaque or a JWT",
-        regex: r"ghs_[A-Za-z0-9_-]{36,}(?:\.[A-Za-z0-9_-]+){0,2}",
+        regex: word!("ghs_[A-Za-z0-9_-]{36,}(?:\\.[A-Za-z0-9_-]+){0,2}"),
         until: None,
         source: "https://github.blog/changelog/2026-05-15-github-app-installation-tokens-per-request-override-header",
-        secrets: &["ghs_<36 alnum>", "ghs_<6 digits>_<60 url>.<300 url>.<86 url>"],
-        others: &["ghs_...", "ghs_<35 alnum>"],
+        secrets: &["ghs_<36 alnum>", "ghs_<6 digits>_eyJhbGciO<30 alnum>.eyJ<200 url>.<86 url>"],
+        others: &["ghs_...", "billion_laughs_<36 alnum>", "ghs_<35 alnum>"],
     },
     Rule {
         name: "github-fine-grained-token",
@@ -40,7 +40,12 @@ pub(super) const RULES: &[Rule] = &[
         ),
         until: None,
         source: "https://docs.gitlab.com/security/tokens/#token-prefixes",
-        secrets: &["glpat-<20 url>", "glrt-<20 url>", "glpat-<27 url>.01.<9 lower>", "glagent-<50 url>"],
+        secrets: &[
+            "glpat-<20 url>",
+            "glrt-<20 url>",
+            "glpat-<27 url>.01.<9 lower>",
+            "glagent-<50 url>",
+        ],
         others: &["glpat-...", "glpat-<10 url>", "glft-x"],
     },
     Rule {
@@ -69,15 +74,6 @@ pub(super) const RULES: &[Rule] = &[
         source: "https://github.com/rust-lang/crates.io (token prefix cio)",
         secrets: &["cio<32 alnum>"],
         others: &["cioppino", "cio<31 alnum>", "servicio<32 alnum>"],
-    },
-    Rule {
-        name: "rubygems-key",
-        description: "RubyGems API key",
-        regex: "rubygems_(?<secret>[0-9a-f]{48})",
-        until: None,
-        source: "https://guides.rubygems.org/api-key-scopes; https://github.com/gitleaks/gitleaks (rubygems-api-token)",
-        secrets: &["rubygems_«<48 hex>»"],
-        others: &["rubygems_version", "rubygems_<20 hex>"],
     },
     Rule {
         name: "docker-token",

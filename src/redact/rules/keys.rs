@@ -30,7 +30,12 @@ pub(super) const RULES: &[Rule] = &[
             "eyJ0eXAiO<60 alnum>.eyJ<600 url>.<342 url>",
             "eyJlbmMiO<40 alnum>..<16 url>.<80 url>.<22 url>",
         ],
-        others: &["eyJhbGciO", "eyJhbGciO<27 alnum>", "eyJpZCI6<20 alnum>.eyJ<40 alnum>", "eyJhbGciO<27 alnum>.png"],
+        others: &[
+            "eyJhbGciO",
+            "eyJhbGciO<27 alnum>",
+            "eyJpZCI6<20 alnum>.eyJ<40 alnum>",
+            "eyJhbGciO<27 alnum>.png",
+        ],
     },
     Rule {
         name: "age-secret-key",
@@ -80,7 +85,11 @@ pub(super) const RULES: &[Rule] = &[
             r#""authorization": "Basic «<22 base64>==»""#,
             "Authorization: Basic «<15 base64>=»",
         ],
-        others: &["Authorization: Basic authentication", "Authorization: Basic $CREDENTIALS", "basic <24 base64>"],
+        others: &[
+            "Authorization: Basic authentication",
+            "Authorization: Basic $CREDENTIALS",
+            "basic <24 base64>",
+        ],
     },
     Rule {
         name: "api-key-header",
@@ -91,8 +100,16 @@ pub(super) const RULES: &[Rule] = &[
         ),
         until: None,
         source: "https://swagger.io/docs/specification/v3_0/authentication/api-keys; the APIs of Anthropic, Google and GitLab",
-        secrets: &["x-api-key: «<32 alnum>»", r#""X-Api-Key": "«<40 hex>»""#, "PRIVATE-TOKEN: «<20 alnum>»"],
-        others: &["x-api-key: $KEY", "x-api-key: your-key", "'x-api-key': process.env['ANTHROPIC_API_KEY']"],
+        secrets: &[
+            "x-api-key: «<32 alnum>»",
+            r#""X-Api-Key": "«<40 hex>»""#,
+            "PRIVATE-TOKEN: «<20 alnum>»",
+        ],
+        others: &[
+            "x-api-key: $KEY",
+            "x-api-key: your-key",
+            "'x-api-key': process.env['ANTHROPIC_API_KEY']",
+        ],
     },
     Rule {
         name: "private-key",
@@ -109,14 +126,26 @@ pub(super) const RULES: &[Rule] = &[
         source: "https://www.rfc-editor.org/rfc/rfc7468; https://www.rfc-editor.org/rfc/rfc9580",
         secrets: &[
             concat!("-----BEGIN PRIVATE KEY--", "---«\n<64 base64>\n-----END PRIVATE KEY-----»"),
-            concat!("-----BEGIN RSA PRIVATE KEY--", "---«\n<64 base64>\n<64 base64>\n<20 base64>==\n-----END RSA PRIVATE KEY-----»"),
-            concat!("-----BEGIN OPENSSH PRIVATE KEY--", "---«\\n<70 base64>\\n-----END OPENSSH PRIVATE KEY-----»"),
-            concat!("-----BEGIN EC PRIVATE KEY--", "---«\n     2→<64 base64>\n     3→-----END EC PRIVATE KEY-----»"),
+            concat!(
+                "-----BEGIN RSA PRIVATE KEY--",
+                "---«\n<64 base64>\n<64 base64>\n<20 base64>==\n-----END RSA PRIVATE KEY-----»"
+            ),
+            concat!(
+                "-----BEGIN OPENSSH PRIVATE KEY--",
+                "---«\\n<70 base64>\\n-----END OPENSSH PRIVATE KEY-----»"
+            ),
+            concat!(
+                "-----BEGIN EC PRIVATE KEY--",
+                "---«\n     2→<64 base64>\n     3→-----END EC PRIVATE KEY-----»"
+            ),
             concat!(
                 "-----BEGIN RSA PRIVATE KEY--",
                 "---«\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,<32 upper>\n\n<64 base64>\n-----END RSA PRIVATE KEY-----»"
             ),
-            concat!("-----BEGIN PGP PRIVATE KEY BLOCK--", "---«\n\n<64 base64>\n-----END PGP PRIVATE KEY BLOCK-----»"),
+            concat!(
+                "-----BEGIN PGP PRIVATE KEY BLOCK--",
+                "---«\n\n<64 base64>\n-----END PGP PRIVATE KEY BLOCK-----»"
+            ),
         ],
         others: &[
             "if \"-----BEGIN PRIVATE KEY-----\" in text:\n    raise ValueError(\"refused\")\n",
@@ -131,21 +160,18 @@ pub(super) const RULES: &[Rule] = &[
             "(?:LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tL|LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
             "|LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0t|LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS",
             "|LS0tLS1CRUdJTiBEU0EgUFJJVkFURSBLRVktLS0tL|LS0tLS1CRUdJTiBFTkNSWVBURUQgUFJJVkFURSBLRVktLS0tL)",
-            r"(?:[A-Za-z0-9+]|\\{0,4}/){20,}={0,2}"
+            r"(?:[A-Za-z0-9+]|\\{0,2}/){20,}={0,2}"
         ),
         until: None,
         source: "https://kubernetes.io/docs/reference/config-api/kubeconfig.v1 (client-key-data)",
-        secrets: &["LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t<300 base64>==", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tL<99 base64>"],
-        others: &["LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t", "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t<200 base64>"],
-    },
-    Rule {
-        name: "putty-key",
-        description: "Private key of PuTTY",
-        regex: r"Private-Lines: [0-9]{1,4}(?<secret>[\x00-\x7f→│]{1,40}[A-Za-z0-9+/]{20})",
-        until: Some(Until { end: "Private-MAC: ", lines: 200 }),
-        source: "https://the.earth.li/~sgtatham/putty/latest/htmldoc/AppendixC.html",
-        secrets: &["Private-Lines: 2«\r\n<64 base64>\r\n<20 base64>\r\nPrivate-MAC: »<64 hex>"],
-        others: &["Private-Lines: 14", "Public-Lines: 2\n<64 base64>\n"],
+        secrets: &[
+            "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t<300 base64>==",
+            "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tL<99 base64>",
+        ],
+        others: &[
+            "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
+            "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t<200 base64>",
+        ],
     },
     Rule {
         name: "url-password",

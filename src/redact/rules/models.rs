@@ -10,7 +10,11 @@ pub(super) const RULES: &[Rule] = &[
         until: None,
         source: "https://docs.claude.com/en/api/overview; GitHub: supported secret scanning patterns (anthropic_api_key)",
         secrets: &["sk-ant-api03-<93 url>AA", "sk-ant-oat01-<95 url>", "sk-ant-admin01-<93 url>AA"],
-        others: &["sk-ant-api03-...", "sk-ant-your-key-goes-here-and-nowhere-else", "sk-ant-<8 lower>"],
+        others: &[
+            "sk-ant-api03-...",
+            "sk-ant-your-key-goes-here-and-nowhere-else",
+            "sk-ant-<8 lower>",
+        ],
     },
     Rule {
         name: "openai-key",
@@ -18,7 +22,11 @@ pub(super) const RULES: &[Rule] = &[
         regex: "(?:sk-proj-|sk-svcacct-|sk-admin-|sk-None-)[A-Za-z0-9_-]{40,}",
         until: None,
         source: "https://platform.openai.com/docs/api-reference/authentication; https://github.com/gitleaks/gitleaks (openai-api-key)",
-        secrets: &["sk-proj-<74 url>T3BlbkFJ<74 url>", "sk-svcacct-<58 url>T3BlbkFJ<58 url>", "sk-proj-<48 alnum>"],
+        secrets: &[
+            "sk-proj-<74 url>T3BlbkFJ<74 url>",
+            "sk-svcacct-<58 url>T3BlbkFJ<58 url>",
+            "sk-proj-<48 alnum>",
+        ],
         others: &["sk-proj-1234", "task-proj-planning-and-delivery", "sk-admin-dashboard"],
     },
     Rule {
@@ -28,7 +36,13 @@ pub(super) const RULES: &[Rule] = &[
         until: None,
         source: "https://github.com/gitleaks/gitleaks (openai-api-key); T3BlbkFJ is base64 of OpenAI",
         secrets: &["sk-«<20 alnum>T3BlbkFJ<20 alnum>»"],
-        others: &["sk-learn", "sk-<48 alnum>", "disk-<20 alnum>T3BlbkFJ<20 alnum>", "sk-SK", "T3BlbkFJ"],
+        others: &[
+            "sk-learn",
+            "sk-<48 alnum>",
+            "disk-<20 alnum>T3BlbkFJ<20 alnum>",
+            "sk-SK",
+            "T3BlbkFJ",
+        ],
     },
     Rule {
         name: "deepseek-key",
@@ -60,10 +74,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "xai-key",
         description: "xAI API key",
-        regex: word!("xai-[A-Za-z0-9]{70,}"),
+        regex: word!("xai-", "[A-Za-z0-9]{70,}"),
         until: None,
         source: "https://docs.x.ai/docs/overview; GitHub: supported secret scanning patterns (xai_api_key)",
-        secrets: &["xai-<80 alnum>"],
+        secrets: &["xai-«<80 alnum>»"],
         others: &["xai-org", "xai-<20 alnum>", "maxai-<80 alnum>"],
     },
     Rule {
@@ -92,23 +106,5 @@ pub(super) const RULES: &[Rule] = &[
         source: "https://replicate.com/docs/topics/security/api-tokens; https://github.com/trufflesecurity/trufflehog (replicate)",
         secrets: &["r8_«<37 alnum>»"],
         others: &["r8_unorm", "VK_FORMAT_R8_UNORM", "r8_<36 alnum>"],
-    },
-    Rule {
-        name: "nvidia-key",
-        description: "NVIDIA API key",
-        regex: "nvapi-[A-Za-z0-9_-]{60,}",
-        until: None,
-        source: "https://docs.api.nvidia.com; https://github.com/trufflesecurity/trufflehog (nvapi)",
-        secrets: &["nvapi-<64 url>"],
-        others: &["nvapi-sys", "nvapi-<20 url>"],
-    },
-    Rule {
-        name: "langsmith-key",
-        description: "LangSmith API key",
-        regex: "(?:lsv2_pt_|lsv2_sk_)[0-9a-f]{32}_[0-9a-f]{10}",
-        until: None,
-        source: "https://docs.smith.langchain.com; https://github.com/trufflesecurity/trufflehog (langsmith)",
-        secrets: &["lsv2_pt_<32 hex>_<10 hex>", "lsv2_sk_<32 hex>_<10 hex>"],
-        others: &["lsv2_pt_...", "lsv2_pt_<32 hex>"],
     },
 ];

@@ -3,11 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-/// Most forms of a value: seven sets of characters in two cases of digits, two alphabets at three alignments, two cases.
+/// Most forms of a value: eight sets of characters in two cases of digits, two alphabets at three alignments, two cases.
 pub(super) const MOST: usize = 2 * SETS.len() + 2 * 3 + 2;
 
 /// Characters that stay as they are, beside letters and digits, and what a space becomes.
-const SETS: [(&[u8], &str); 7] = [
+const SETS: [(&[u8], &str); 8] = [
+    // everything that is no letter and no digit
+    (b"", "%20"),
     // RFC 3986, unreserved; Python's quote without safe characters
     (b"-_.~", "%20"),
     // Python's quote

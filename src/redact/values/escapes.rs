@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Most forms of a text. At the levels one to three, the six combined styles write the slash in 2, 4 and 8 ways and what is
-/// beyond ASCII in 3, 5 and 7; the three others have seven forms each.
-pub(super) const MOST: usize = 2 * 3 + 4 * 5 + 8 * 7 + 3 * 7;
+/// beyond ASCII in 3, 5 and 7, and once more each at the fourth; the three others have seven forms each.
+pub(super) const MOST: usize = 2 * 3 + 4 * 5 + 2 * 8 * 7 + 3 * 7;
 
-/// Depth of strings in strings that is covered.
+/// Depth of strings in strings that is covered in every combination of styles. One more is covered in the plain style: the
+/// depth of a line that is searched as bytes.
 const LEVELS: usize = 3;
 
 /// Choices that the JSON standard (RFC 8259, section 7) leaves to an encoder.
@@ -68,6 +69,7 @@ pub(super) fn json(text: &str) -> BTreeSet<String> {
         level = next.collect();
         all.extend(level.iter().cloned());
     }
+    all.extend(level.iter().map(|text| escape(text, PLAIN)));
     for style in OTHERS {
         for styles in [
             &[style][..],

@@ -161,11 +161,10 @@ fn a_value_that_is_too_short_or_too_long_is_refused() {
 #[test]
 fn a_file_gives_its_whole_and_its_lines() {
     assert_eq!(of_file("correct horse\n").unwrap(), ["correct horse"]);
-    assert_eq!(of_file("\u{feff}first-secret\r\nshort\r\nsecond-secret\r\n\r\n").unwrap(), [
-        "first-secret\r\nshort\r\nsecond-secret",
-        "first-secret",
-        "second-secret",
-    ]);
+    assert_eq!(
+        of_file("\u{feff}first-secret\r\nshort\r\nsecond-secret\r\n\r\n").unwrap(),
+        ["first-secret\r\nshort\r\nsecond-secret", "first-secret", "second-secret",]
+    );
     let pem = format!("-----BEGIN X-----\n{0}\n-----END X-----\n", "MIIE".repeat(16));
     assert_eq!(of_file(&pem).unwrap(), [pem.trim_end(), &"MIIE".repeat(16)]);
     assert_eq!(of_file("short\nline\n").unwrap(), ["short\nline"]);
@@ -211,10 +210,13 @@ fn only_variables_that_look_secret_are_values() {
     let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let found = of_environment(owned);
     let found: Vec<(&str, &str)> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    assert_eq!(found, [
-        ("env:OPENAI_API_KEY", "abcdefgh-1"),
-        ("env:DB_PASSWORD", "correct horse"),
-        ("env:GH_TOKEN", "abcdefgh-2"),
-        ("env:AWS_SECRET_ACCESS_KEY", "/abcdefgh/3"),
-    ]);
+    assert_eq!(
+        found,
+        [
+            ("env:OPENAI_API_KEY", "abcdefgh-1"),
+            ("env:DB_PASSWORD", "correct horse"),
+            ("env:GH_TOKEN", "abcdefgh-2"),
+            ("env:AWS_SECRET_ACCESS_KEY", "/abcdefgh/3"),
+        ]
+    );
 }
