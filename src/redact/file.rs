@@ -89,7 +89,8 @@ impl FileRule {
     /// The error at a byte of [`FileRule::regex`], for what only the search finds out. `text` is the text of the file.
     pub fn error_at(&self, text: &str, offset: usize, message: impl Into<String>) -> FileError {
         let added = offset.min(self.added.end).saturating_sub(self.added.start);
-        let at = position::in_string(&text[self.place.clone()], offset - added);
+        let at =
+            position::in_string(text.get(self.place.clone()).unwrap_or_default(), offset - added);
         FileError::at(text, self.place.start + at, message)
     }
 }

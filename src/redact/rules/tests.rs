@@ -49,7 +49,7 @@ fn every_rule_has_a_source_and_examples_of_both_kinds() {
 #[test]
 fn every_regex_begins_with_literals_of_four_bytes() {
     let mut extractor = Extractor::new();
-    extractor.kind(ExtractKind::Prefix).limit_class(64).limit_repeat(1).limit_total(2000);
+    extractor.kind(ExtractKind::Prefix).limit_class(64).limit_repeat(1).limit_total(20_000);
     for rule in all() {
         let regex = regex_syntax::parse(rule.regex).unwrap();
         let literals = extractor.extract(&regex);
@@ -92,8 +92,6 @@ fn an_example_of_a_secret_is_hidden_wherever_it_stands() {
         (r#"{\"key\":\""#, r#"\",\"n\":1}"#),
         (r#""first line\n"#, r#"\nlast line""#),
         (r"\t", r"\r\n"),
-        ("%22", "&n=1"),
-        ("a%3d", " b"),
         ("\x1b[1;32m", "\x1b[0m"),
         ("\x1b[m", "\x1b[m"),
         ("const KEY: &str = \"", "\";\n"),
