@@ -11,7 +11,7 @@ pub struct Span {
     pub start: u64,
     /// First byte behind it, greater than `start`.
     pub end: u64,
-    /// Rule of the earliest occurrence in it, and of the longest of several that begin at the same byte.
+    /// Rule of the earliest occurrence in it, and of the last to be complete of several that begin at the same byte.
     pub rule: RuleId,
     /// True if it continues the previous span, which ended where it starts: both are one secret and get one replacement.
     pub continues: bool,
@@ -44,7 +44,7 @@ impl Covers {
         let first = self.waiting.partition_point(|span| span.end <= start);
         let count = self.waiting[first..].iter().take_while(|s| s.start < range.end).count();
         for span in &self.waiting[first..first + count] {
-            if (span.start, merged.end) < (merged.start, span.end) {
+            if span.start < merged.start {
                 merged.rule = span.rule;
             }
             merged.start = merged.start.min(span.start);

@@ -50,6 +50,16 @@ fn what_stays_undecided_for_too_long_is_hidden_while_it_may_match() {
 }
 
 #[test]
+fn the_limit_counts_from_the_earliest_byte_that_waits() {
+    let search = secrets(&[], &["x[a-z]*:(?<secret>[a-z]*)!", "y[a-z:]*!"]);
+    let mut run = Run::new(&search);
+    run.feed("xy:").feed("a".repeat(MOST_UNDECIDED as usize - 2));
+    assert_eq!(run.search.decided(), 1);
+    run.feed("a");
+    assert_eq!(run.search.decided(), MOST_UNDECIDED + 2);
+}
+
+#[test]
 fn a_value_may_be_longer_than_the_limit() {
     let value: String = (0..40_000).map(|i| char::from(b'a' + (i / 7 % 26) as u8)).collect();
     let search = secrets(&[&value], &[]);

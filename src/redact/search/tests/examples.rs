@@ -139,7 +139,7 @@ fn a_key_without_an_end_is_hidden_for_some_lines() {
 fn a_key_goes_on_in_the_next_text() {
     let search = keys(3);
     let mut first = Run::new(&search);
-    first.feed("-----BEGIN KEY-----\nabc").end();
+    first.feed("key: -----BEGIN KEY-----\nabc").end();
     assert!(first.search.is_hiding());
     let mut second = Run::with(&search, Search::after(&first.search));
     second.feed("def").end();
@@ -158,4 +158,12 @@ fn a_value_behind_a_key_that_began_in_it_is_hidden() {
     let search = super::Secrets::new(values, patterns).unwrap();
     assert_eq!(shown(&search, &["BEGIN xENDyyyyyyy z"]), "................. z");
     assert_eq!(shown(&search, &["BEGIN xENDyyyyyyz"]), "..........yyyyyyz");
+}
+
+#[test]
+fn the_rule_is_that_of_the_longest_value() {
+    let search = secrets(&["abcdefgh", "abcdefghijkl"], &[]);
+    let mut run = Run::new(&search);
+    run.feed("abcdefghijkl").end();
+    assert_eq!(run.replaced(), "[abcdefghijkl]");
 }

@@ -49,3 +49,15 @@ fn what_stands_around_one_group_is_not_hidden() {
         assert_eq!(super::shown(&secrets(&[], &[pattern]), &[text]), shown, "{pattern}");
     }
 }
+
+#[test]
+fn a_preferred_group_excludes_others_of_the_same_start() {
+    let search = secrets(&[], &["pw=*(?<secret>[^ ]+)!"]);
+    assert_eq!(super::shown(&search, &["pw==abc! "]), "pw==...! ");
+}
+
+#[test]
+fn a_repeated_group_counts_from_its_first_beginning_to_its_last_end() {
+    let search = secrets(&[], &["(?:a(?<secret>b))+_"]);
+    assert_eq!(super::shown(&search, &["abab_ab"]), "a..._ab");
+}
