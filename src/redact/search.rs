@@ -214,17 +214,17 @@ impl Search {
         for report in scratch.reports() {
             let (Report::Match(thread) | Report::Merged(thread)) = report;
             let expression = secrets.program.expression(thread.state);
+            let start = if expression.has_group { thread.secret } else { thread.start };
             match (report, expression.role) {
                 (Report::Match(_), Role::Ending) => {
                     self.hidden.close(expression.rule);
                     continue;
                 }
                 (Report::Match(_), Role::Opening { lines, ending }) => {
-                    self.hidden.open(expression.rule, thread.start, lines, ending);
+                    self.hidden.open(expression.rule, start, lines, ending);
                 }
                 _ => {}
             }
-            let start = if expression.has_group { thread.secret } else { thread.start };
             self.covers.add(start..thread.secret_end.min(at), expression.rule);
         }
     }

@@ -114,10 +114,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "private-key",
         description: "Private key in PEM or in the armour of OpenPGP",
-        // A marker in source code has no body; at the end of a text it may follow in the next event. Line numbers, a prefix of grep or the headers of PEM may stand before one.
+        // A marker in source code has no body; behind one that ends a text it may follow in the next event. Line numbers, a
+        // prefix of grep or the headers of PEM may stand before a body.
         regex: concat!(
             "-----BEGIN (?:[A-Z0-9]{2,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
-            r"(?<secret>[\x00-\x7f→│]{0,120}[A-Za-z0-9+/]{40}|[\s\\nr]{0,8}$)"
+            r"(?:[\x00-\x7f→│]{0,120}[A-Za-z0-9+/]{40}|[\s\\nr]{0,8}$)"
         ),
         until: Some(Until {
             end: "-----END (?:[A-Z0-9]{2,16} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
@@ -125,26 +126,26 @@ pub(super) const RULES: &[Rule] = &[
         }),
         source: "https://www.rfc-editor.org/rfc/rfc7468; https://www.rfc-editor.org/rfc/rfc9580",
         secrets: &[
-            concat!("-----BEGIN PRIVATE KEY--", "---«\n<64 base64>\n-----END PRIVATE KEY-----»"),
+            concat!("-----BEGIN PRIVATE KEY--", "---\n<64 base64>\n-----END PRIVATE KEY-----"),
             concat!(
                 "-----BEGIN RSA PRIVATE KEY--",
-                "---«\n<64 base64>\n<64 base64>\n<20 base64>==\n-----END RSA PRIVATE KEY-----»"
+                "---\n<64 base64>\n<64 base64>\n<20 base64>==\n-----END RSA PRIVATE KEY-----"
             ),
             concat!(
                 "-----BEGIN OPENSSH PRIVATE KEY--",
-                "---«\\n<70 base64>\\n-----END OPENSSH PRIVATE KEY-----»"
+                "---\\n<70 base64>\\n-----END OPENSSH PRIVATE KEY-----"
             ),
             concat!(
                 "-----BEGIN EC PRIVATE KEY--",
-                "---«\n     2→<64 base64>\n     3→-----END EC PRIVATE KEY-----»"
+                "---\n     2→<64 base64>\n     3→-----END EC PRIVATE KEY-----"
             ),
             concat!(
                 "-----BEGIN RSA PRIVATE KEY--",
-                "---«\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,<32 upper>\n\n<64 base64>\n-----END RSA PRIVATE KEY-----»"
+                "---\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,<32 upper>\n\n<64 base64>\n-----END RSA PRIVATE KEY-----"
             ),
             concat!(
                 "-----BEGIN PGP PRIVATE KEY BLOCK--",
-                "---«\n\n<64 base64>\n-----END PGP PRIVATE KEY BLOCK-----»"
+                "---\n\n<64 base64>\n-----END PGP PRIVATE KEY BLOCK-----"
             ),
         ],
         others: &[
