@@ -1,5 +1,7 @@
 //! Interface between loops and pure commands: bytes in, bytes out, deadlines as answers.
 
+mod piped;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 
@@ -10,6 +12,8 @@ use crate::filter::Chain;
 use crate::named::Named;
 use crate::term::quoted;
 use crate::time::Time;
+
+pub use piped::Piped;
 
 #[derive(Debug, Default)]
 pub struct Io {
@@ -182,6 +186,11 @@ impl<T: OnLine> LineStage<T> {
     pub fn of(to: T, reading: &Reading) -> Self {
         let lines = Lines::new(reading.max_line);
         Self { lines, to, strict: reading.strict, warnings: Warnings::default() }
+    }
+
+    /// The consumer.
+    pub fn consumer(&mut self) -> &mut T {
+        &mut self.to
     }
 
     fn piece(to: &mut T, warnings: &mut Warnings, now: Time, piece: Piece<'_>, io: &mut Io) {

@@ -7,7 +7,7 @@ use super::finder::Finder;
 use super::line::Stop;
 use super::stream::Stream;
 use super::text::Text;
-use crate::codec::{Malformed, Place};
+use crate::codec::{self, Malformed, Place};
 use crate::event::Event;
 use crate::exit::Exit;
 use crate::stage::{Io, OnLine, diagnostic_line};
@@ -60,6 +60,20 @@ impl Redact {
             due: None,
             exit: Exit::Success,
         }
+    }
+
+    /// The line of an event by itself, without secrets.
+    pub fn apart(&mut self, line: &str) -> String {
+        let (mut stream, mut out) = (Stream::default(), Vec::new());
+        let event = codec::decode_text(line);
+        let done = event.map(|event| {
+            stream.on_event(Time::default(), &event, &mut self.finder, &mut out)
+        });
+        match done {
+            Ok(Ok(())) => stream.end(&mut self.finder, &mut out),
+            _ => out = self.finder.bytes(line.as_bytes()).into_owned(),
+        }
+        String::from_utf8_lossy(out.strip_suffix(b"\n").unwrap_or(&out)).into_owned()
     }
 
     fn stop(&mut self, event: &Event<'_>, stop: &Stop, io: &mut Io) {

@@ -5,6 +5,7 @@ mod backlog;
 mod console;
 mod driven;
 mod feed;
+mod outlet;
 mod requests;
 mod wait;
 
@@ -38,6 +39,7 @@ use console::Console;
 pub use driven::Drive;
 use driven::Sends;
 use feed::{Feed, Wants};
+pub use outlet::Outlet;
 use requests::PendingRequests;
 use wait::Whose;
 
@@ -69,6 +71,8 @@ pub struct Plan {
     pub record: Option<Record>,
     /// Driver of the agent's stdin, if it has one.
     pub drive: Option<Drive>,
+    /// Way of the events to stdout.
+    pub outlet: Outlet,
     /// Lock held until no process of the agent is left; see [`super::lock`].
     pub lock: Option<KeyLock>,
 }
@@ -116,7 +120,9 @@ fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &Refusal) -> Exit {
         record.exit(now, Ended::Exited(error.exit.code().into()));
     }
     tap.on_spawn_failed(now, &error.why);
-    match print(&tap.guard().take_lines()) {
+    plan.outlet.pass(now, &tap.guard().take_lines());
+    plan.outlet.end(now);
+    match print(&plan.outlet.take()) {
         Exit::Success => error.exit,
         other => other,
     }
@@ -143,6 +149,7 @@ struct Host<'a> {
     inherits_stdin: bool,
     /// True if an argument says that the agent reads prompts from its stdin; otherwise only the adapter may know.
     names_prompts: bool,
+    outlet: &'a mut Outlet,
     output: Output,
     stdout: StdoutEnd,
     signals: Signals,
@@ -195,6 +202,7 @@ impl<'a> Host<'a> {
             inherits_stdin: plan.stdin == Stdin::Inherit && console.is_none(),
             names_prompts: feed::names_prompts(&plan.shown),
             console,
+            outlet: &mut plan.outlet,
             output: Output::open(),
             stdout: StdoutEnd::default(),
             signals,
@@ -267,7 +275,9 @@ impl<'a> Host<'a> {
         let stdin =
             (self.life.is_between() && self.inherits_stdin).then(|| self.clock.now() + LOOK_EVERY);
         let renewal = self.requests.renewal.filter(|_| !self.end_emitted);
-        let life = [self.life.deadline(), self.agent.deadline(), self.driver_deadline(), renewal];
+        let driver = self.driver_deadline();
+        let outlet = self.outlet.deadline();
+        let life = [self.life.deadline(), self.agent.deadline(), driver, renewal, outlet];
         [tap, finish, console, stdin].into_iter().chain(life).flatten().min()
     }
 

@@ -68,7 +68,7 @@ enum Origin<'a> {
 }
 
 impl SecretArgs {
-    /// The stage, and the built-in rules in use.
+    /// A stage that replaces these secrets.
     pub(in crate::cmd) fn stage(&self) -> Result<Redact> {
         let texts = self.rules.iter().map(|path| Ok((path.as_path(), text(path)?)));
         let texts = texts.collect::<Result<Vec<_>>>()?;
@@ -97,6 +97,20 @@ impl SecretArgs {
         let key = if self.keyed { Some(key()?) } else { None };
         let options = Options { values, patterns, key, within: self.within };
         options.stage().map_err(|refused| refusal(&refused, &names, &origins))
+    }
+
+    /// First of the options that was given.
+    pub(in crate::cmd) fn given(&self) -> Option<&'static str> {
+        let all = [
+            (self.env, "--env"),
+            (!self.value_file.is_empty(), "--value-file"),
+            (!self.rules.is_empty(), "--rules"),
+            (!self.pattern.is_empty(), "--pattern"),
+            (!self.only.is_empty(), "--only"),
+            (!self.skip.is_empty(), "--skip"),
+            (self.keyed, "--keyed"),
+        ];
+        all.into_iter().find_map(|(given, flag)| given.then_some(flag))
     }
 
     /// The built-in rules that are in use.
