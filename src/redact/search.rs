@@ -201,7 +201,7 @@ impl Search {
             self.covers.add(start..at + 1, program.expression(thread.state).rule);
         }
         if self.hidden.count() < markers {
-            // The beginnings of an end marker must not close what is opened later.
+            // The beginnings of an end marker must neither hold text nor close what is opened later.
             scratch.retain(|state| {
                 let expression = program.expression(state);
                 !matches!(expression.role, Role::Ending) || self.hidden.hides(expression.rule)

@@ -131,7 +131,7 @@ impl Program {
     pub fn held_from(&self, thread: &Thread) -> Option<u64> {
         let expression = self.expression(thread.state);
         let start = if expression.has_group { thread.secret } else { thread.start };
-        (!matches!(expression.role, Role::Ending) && start != NONE).then_some(start)
+        (start != NONE).then_some(start)
     }
 
     /// Adds an expression; `group` is the index of its group `secret`.

@@ -1,7 +1,7 @@
 //! Examples: each promise of the interface on one text.
 
 use super::super::{RuleId, Search, Span};
-use super::{Run, keys, secrets, shown};
+use super::{Pattern, Run, Secrets, Until, keys, secrets, shown};
 
 #[test]
 fn a_value_is_hidden_in_any_place() {
@@ -149,13 +149,26 @@ fn a_key_goes_on_in_the_next_text() {
     assert!(!third.search.is_hiding());
 }
 
+fn marker(regex: &str, end: &str, lines: u32) -> Pattern {
+    let until = Some(Until { end: end.to_owned(), lines });
+    Pattern { name: regex.to_owned(), regex: regex.to_owned(), until }
+}
+
+#[test]
+fn an_end_marker_counts_only_while_its_text_is_hidden() {
+    let search = Secrets::new(Vec::new(), vec![marker("BEGIN", r"x[^!]*!", 1)]).unwrap();
+    let mut run = Run::new(&search);
+    run.feed("BEGINx\nabc");
+    assert_eq!(run.search.decided(), 10);
+    run.feed("BEGIN!y\nz").end();
+    assert_eq!(run.replaced(), "[BEGIN]abc[BEGIN]z");
+}
+
 #[test]
 fn a_value_behind_a_key_that_began_in_it_is_hidden() {
-    let mut patterns = vec![];
-    let until = super::Until { end: "END".into(), lines: 9 };
-    patterns.push(super::Pattern { name: "key".into(), regex: "BEGIN".into(), until: Some(until) });
+    let patterns = vec![marker("BEGIN", "END", 9)];
     let values = vec![("value".to_owned(), b"xENDyyyyyyy".to_vec())];
-    let search = super::Secrets::new(values, patterns).unwrap();
+    let search = Secrets::new(values, patterns).unwrap();
     assert_eq!(shown(&search, &["BEGIN xENDyyyyyyy z"]), "................. z");
     assert_eq!(shown(&search, &["BEGIN xENDyyyyyyz"]), "..........yyyyyyz");
 }
