@@ -33,9 +33,7 @@ fn escape(bytes: &[u8]) -> (usize, char) {
 fn surrogates(bytes: &[u8]) -> (usize, char) {
     let unit = |at: usize| {
         let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        digits.iter().try_fold(0, |unit, digit| {
-            Some(unit * 16 + char::from(*digit).to_digit(16)?)
-        })
+        digits.iter().try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
     };
     let Some(first) = unit(0) else { return (1, char::REPLACEMENT_CHARACTER) };
     if let (0xD800..=0xDBFF, Some(second @ 0xDC00..=0xDFFF)) = (first, unit(6))

@@ -22,6 +22,14 @@ pub(super) struct Finder {
     values: usize,
 }
 
+/// End of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TextEnd {
+    /// The text may have been cut: what looks like the beginning of a secret is hidden.
+    Cut,
+    Whole,
+}
+
 /// Marks in the place of secrets.
 #[derive(Debug)]
 pub(super) struct Marks {
@@ -91,19 +99,31 @@ impl Finder {
         Self { secrets, marks, scratch, found, decoded, values }
     }
 
-    /// Searches the inside of a JSON string that is a whole text, in which hiding may go on from an earlier one.
-    pub(super) fn string(&mut self, raw: &str, earlier: Option<&Search>) -> Text {
-        let mut text = earlier.map_or_else(Text::default, Text::after);
-        self.decoded(raw, |finder, bytes| text.feed(finder, bytes));
-        text.end(self);
-        text
+    /// Searches the inside of a JSON string, in whose text hiding may go on from an earlier one. `None` if it has nothing to
+    /// hide.
+    pub(super) fn string(
+        &mut self,
+        raw: &str,
+        end: TextEnd,
+        earlier: Option<&Search>,
+    ) -> Option<Text> {
+        self.decoded(raw, |finder, bytes| {
+            if earlier.is_none() && finder.secrets.is_clean(bytes) {
+                return None;
+            }
+            let mut text = earlier.map_or_else(Text::default, Text::after);
+            text.feed(finder, bytes);
+            match end {
+                TextEnd::Cut => text.end(finder),
+                TextEnd::Whole => text.end_whole(finder),
+            }
+            (!text.hidden().is_empty() || text.hiding().is_some()).then_some(text)
+        })
     }
 
-    /// As [`Finder::string`], of which only the given values count.
-    pub(super) fn values(&mut self, raw: &str) -> Text {
-        let mut text = self.string(raw, None);
-        text.keep(|rule| (rule.0 as usize) < self.values);
-        text
+    /// True if a rule is a given value.
+    pub(super) fn is_value(&self, rule: RuleId) -> bool {
+        (rule.0 as usize) < self.values
     }
 
     /// Calls `read` with the text that the inside of a JSON string stands for.
@@ -127,6 +147,9 @@ impl Finder {
 
     /// Bytes that are no event, with marks in the place of secrets.
     pub(super) fn bytes<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.secrets.is_clean(bytes) {
+            return Cow::Borrowed(bytes);
+        }
         let mut text = Text::default();
         text.feed(self, bytes);
         text.end(self);
@@ -141,7 +164,8 @@ impl Finder {
     /// Copies bytes that begin at the offset `begin` of their text, with marks for its hidden parts.
     pub(super) fn splice(&self, bytes: &[u8], begin: u64, hidden: &[Hidden], out: &mut Vec<u8>) {
         let place = |offset: u64| {
-            usize::try_from(offset.saturating_sub(begin)).map_or(bytes.len(), |at| at.min(bytes.len()))
+            usize::try_from(offset.saturating_sub(begin))
+                .map_or(bytes.len(), |at| at.min(bytes.len()))
         };
         let mut at = 0;
         let first = hidden.partition_point(|part| part.end <= begin);

@@ -14,6 +14,10 @@ fn name(kind: &str, keys: &[&str]) -> String {
 }
 
 impl Hiding {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The search that ended in the field's last text, if it hides on.
     pub(super) fn of(&self, kind: &str, keys: &[&str]) -> Option<&Search> {
         if self.0.is_empty() {
@@ -25,6 +29,9 @@ impl Hiding {
 
     /// Keeps the search of a text that has ended, or forgets the field.
     pub(super) fn set(&mut self, kind: &str, keys: &[&str], search: Option<&Search>) {
+        if search.is_none() && self.0.is_empty() {
+            return;
+        }
         let name = name(kind, keys);
         self.0.retain(|(known, _)| *known != name);
         if let Some(search) = search {

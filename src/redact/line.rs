@@ -6,7 +6,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::finder::Finder;
+use super::finder::{Finder, TextEnd};
 use super::hiding::Hiding;
 use super::text::{Hidden, Text};
 use super::walk::{Found, Path, Token, walk};
@@ -14,13 +14,32 @@ use crate::event::{Event, Type};
 
 /// Fields of the envelope and ids of blocks: they name what belongs together and are never changed.
 const NAMES: [&str; 13] = [
-    "v", "type", "stream", "turn", "seq", "first_seq", "ts", "label", "parent", "synthetic", "block",
-    "supersedes", "continues",
+    "v",
+    "type",
+    "stream",
+    "turn",
+    "seq",
+    "first_seq",
+    "ts",
+    "label",
+    "parent",
+    "synthetic",
+    "block",
+    "supersedes",
+    "continues",
 ];
 
 /// Keys of signatures of reasoning. A rule that matches by chance must not change one: its provider would refuse it.
 const SIGNATURES: [&str; 4] =
     ["signature", "thought_signature", "thoughtSignature", "encrypted_content"];
+
+/// Keys of names and paths, which nobody cuts: one that ends like the beginning of a secret is none.
+const WHOLE: [&str; 9] =
+    ["paths", "files", "cwd", "path", "file_path", "kind", "runtime", "model", "name"];
+
+/// Kinds of status with fields of their own.
+const STATUSES: [(&str, &str); 2] =
+    [("session", r#""kind":"session""#), ("diagnostic", r#""kind":"diagnostic""#)];
 
 /// Shortest number that is searched.
 const MIN_NUMBER: usize = 8;
@@ -68,9 +87,19 @@ pub(super) fn redact(
     hiding: &mut Hiding,
 ) -> Result<Option<Vec<u8>>, Stop> {
     let line = event.line;
-    let of_kind = |kind: &&str| line.contains(&format!("\"kind\":\"{kind}\""));
-    let status = ["session", "diagnostic"].into_iter().find(of_kind);
-    let status = status.filter(|_| event.kind == Type::Status);
+    let is_clean = known.is_none()
+        && hiding.is_empty()
+        && finder.secrets.is_clean_json(line)
+        && !has_base64(event);
+    if is_clean {
+        return Ok(None);
+    }
+    // Whatever the line says besides: a status of these kinds says this.
+    let of_kind = |(_, field): &(_, &str)| line.contains(field);
+    let status = match event.kind {
+        Type::Status => STATUSES.into_iter().find(of_kind).map(|(kind, _)| kind),
+        _ => None,
+    };
     let mut redaction = Redaction {
         line,
         kind: event.kind,
@@ -93,6 +122,11 @@ pub(super) fn redact(
         (None, None) => Err(Stop::Broken),
         (Some(()), None) => Ok(spliced(line, &redaction.edits)),
     }
+}
+
+/// True for a diagnostic with bytes that are no text.
+fn has_base64(event: &Event<'_>) -> bool {
+    event.kind == Type::Status && event.line.contains("\"base64\":")
 }
 
 fn spliced(line: &str, edits: &[Edit]) -> Option<Vec<u8>> {
@@ -132,7 +166,7 @@ impl Redaction<'_, '_> {
         {
             return Some(());
         }
-        let text = self.search(token, raw, path);
+        let Some(text) = self.search(token, raw, path) else { return Some(()) };
         if text.hidden().is_empty() {
             return Some(());
         }
@@ -179,19 +213,24 @@ impl Redaction<'_, '_> {
         }
     }
 
-    fn search(&mut self, token: Token, raw: &str, path: &Path<'_>) -> Text {
-        let key = path.keys().last().filter(|_| token == Token::Text);
-        if key.is_some_and(|key| SIGNATURES.contains(key)) {
-            return self.finder.values(raw);
-        }
+    fn search(&mut self, token: Token, raw: &str, path: &Path<'_>) -> Option<Text> {
         let Self { finder, hiding, .. } = self;
-        let earlier = match token {
-            Token::Text => hiding.of(self.kind.name(), path.keys()),
-            _ => None,
-        };
-        let text = finder.string(raw, earlier);
-        if token == Token::Text && (earlier.is_some() || text.hiding().is_some()) {
-            hiding.set(self.kind.name(), path.keys(), text.hiding());
+        if token != Token::Text {
+            return finder.string(raw, TextEnd::Whole, None);
+        }
+        let is_in = |names: &[&str]| path.keys().last().is_some_and(|key| names.contains(key));
+        if is_in(&SIGNATURES) {
+            let mut text = finder.string(raw, TextEnd::Whole, None)?;
+            text.keep(|rule| finder.is_value(rule));
+            return Some(text);
+        }
+        let end = if is_in(&WHOLE) { TextEnd::Whole } else { TextEnd::Cut };
+        let earlier = hiding.of(self.kind.name(), path.keys());
+        let had = earlier.is_some();
+        let text = finder.string(raw, end, earlier);
+        let search = text.as_ref().and_then(Text::hiding);
+        if had || search.is_some() {
+            hiding.set(self.kind.name(), path.keys(), search);
         }
         text
     }

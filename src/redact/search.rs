@@ -22,7 +22,7 @@ mod starts;
 mod tests;
 mod threads;
 
-pub use compile::{BadPattern, BuildError, Part, Refused};
+pub use compile::{BadPattern, BuildError, Part};
 pub use covers::Span;
 pub use secrets::{Pattern, RuleId, Secrets, Until};
 pub use threads::Scratch;
@@ -76,8 +76,17 @@ impl Search {
         piece: &[u8],
         found: &mut Vec<Span>,
     ) {
-        scratch.load(&secrets.program, &self.threads);
         let mut at = 0;
+        if self.is_idle() {
+            at = self.skip(secrets, piece, at);
+            if at == piece.len() && self.prefix.is_empty() {
+                self.recent.push(piece);
+                self.position += piece.len() as u64;
+                self.covers.pass(self.position);
+                return;
+            }
+        }
+        scratch.load(&secrets.program, &self.threads);
         while at < piece.len() {
             if scratch.is_empty() && !self.hidden.is_active() {
                 at = self.skip(secrets, piece, at);
@@ -95,6 +104,14 @@ impl Search {
         self.covers.release(decided, found);
     }
 
+    /// True if nothing is undecided and nothing is hidden.
+    fn is_idle(&self) -> bool {
+        self.threads.is_empty()
+            && self.prefix.is_empty()
+            && !self.hidden.is_active()
+            && self.covers.released() == self.position
+    }
+
     /// The text is over: complete occurrences count. An undecided beginning of [`HIDDEN_BEGINNING`] characters or more
     /// becomes a span too, because a secret that was cut must not leave. A shorter one does not.
     pub fn end(&mut self, secrets: &Secrets, scratch: &mut Scratch, found: &mut Vec<Span>) {
@@ -105,6 +122,16 @@ impl Search {
         self.settle(secrets, found);
         self.threads.clear();
         self.prefix = Prefix::default();
+    }
+
+    /// As [`end`](Self::end), of a text that was not cut: a beginning of a secret is none.
+    pub fn end_whole(&mut self, secrets: &Secrets, scratch: &mut Scratch, found: &mut Vec<Span>) {
+        scratch.load(&secrets.program, &self.threads);
+        scratch.resolve(&secrets.program, self.position, self.recent.last(), None);
+        self.reports(secrets, scratch, self.position);
+        self.threads.clear();
+        self.prefix = Prefix::default();
+        self.covers.release(self.position, found);
     }
 
     /// Decides everything that is undecided, as [`end`](Self::end) does, but the text may go on. The rest of a secret
@@ -145,11 +172,12 @@ impl Search {
         let mut unknown = at;
         loop {
             if self.prefix.is_empty() {
-                at = secrets.starts.next(piece, at);
+                at = secrets.starts.next(self.recent.last(), piece, at);
                 unknown = at + 1;
             }
             loop {
-                if at == piece.len() || secrets.starts.patterns(piece, at) != 0 {
+                let patterns = |at| secrets.starts.patterns(self.recent.last(), piece, at) != 0;
+                if at == piece.len() || patterns(at) {
                     return at;
                 }
                 self.literal(secrets, piece[at], self.position + at as u64);
@@ -181,7 +209,7 @@ impl Search {
         let markers = self.hidden.count();
 
         self.literal(secrets, byte, at);
-        for expression in secrets.starts.expressions(piece, index) {
+        for expression in secrets.starts.expressions(self.recent.last(), piece, index) {
             scratch.start(program, expression, at);
         }
         for expression in self.hidden.endings() {

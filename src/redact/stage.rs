@@ -66,9 +66,8 @@ impl Redact {
     pub fn apart(&mut self, line: &str) -> String {
         let (mut stream, mut out) = (Stream::default(), Vec::new());
         let event = codec::decode_text(line);
-        let done = event.map(|event| {
-            stream.on_event(Time::default(), &event, &mut self.finder, &mut out)
-        });
+        let done =
+            event.map(|event| stream.on_event(Time::default(), &event, &mut self.finder, &mut out));
         match done {
             Ok(Ok(())) => stream.end(&mut self.finder, &mut out),
             _ => out = self.finder.bytes(line.as_bytes()).into_owned(),
@@ -196,7 +195,8 @@ impl OnLine for Redact {
             stream.settle(finder, &mut io.out);
         }
         let mut long = self.long.as_mut();
-        if let Some(long) = long.as_mut().filter(|long| long.since.is_some_and(|at| at + *within <= now))
+        if let Some(long) =
+            long.as_mut().filter(|long| long.since.is_some_and(|at| at + *within <= now))
         {
             long.text.settle(finder);
             long.release(finder, &mut io.out);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::finder::Finder;
+use super::finder::{Finder, TextEnd};
 use super::hiding::Hiding;
 use super::line::{self, Known, Stop};
 use super::text::Text;
@@ -128,7 +128,7 @@ impl Stream {
         let at = self.block(delta, finder);
         let text = &mut self.blocks[at].text;
         let (from, parts) = (text.length(), text.hidden().len());
-        finder.decoded(delta.text.0, |finder, bytes| text.feed_hashed(finder, bytes));
+        finder.decoded(delta.text.0, |finder, bytes| text.feed(finder, bytes));
         let to = text.length();
         let is_clean = text.hidden().len() == parts
             && text.hidden().last().is_none_or(|part| part.end <= from)
@@ -163,12 +163,13 @@ impl Stream {
                 line::redact(event, None, finder, &mut self.hiding)
             }
         }?;
-        let mut line = changed.unwrap_or_else(|| event.line.as_bytes().to_vec());
-        line.push(b'\n');
-        if event.seq.is_none() {
-            out.extend_from_slice(&line);
+        if event.seq.is_none() || self.waiting.is_empty() {
+            out.extend_from_slice(changed.as_deref().unwrap_or(event.line.as_bytes()));
+            out.push(b'\n');
             return Ok(());
         }
+        let mut line = changed.unwrap_or_else(|| event.line.as_bytes().to_vec());
+        line.push(b'\n');
         self.wait(now, What::Line(line), finder, out);
         Ok(())
     }
@@ -187,23 +188,28 @@ impl Stream {
             let string = fields.get(key)?;
             string.strip_prefix('"')?.strip_suffix('"')
         };
-        let (name, kind) = (inside("block").unwrap_or_default(), inside("kind").unwrap_or_default());
+        let (name, kind) =
+            (inside("block").unwrap_or_default(), inside("kind").unwrap_or_default());
         let block = self.blocks.iter().position(|block| block.name == name);
         let block = block.map(|at| self.end_block(at, finder));
         let Some(raw) = inside("text") else {
             return line::redact(event, None, finder, &mut self.hiding);
         };
-        let text = block.filter(|block| {
-            finder.decoded(raw, |_, bytes| block.text.is_repeated_by(bytes))
-        });
-        let text = text.map_or_else(
-            || {
-                let text = finder.string(raw, self.hiding.of(TEXT, &[kind]));
-                self.hiding.set(TEXT, &[kind], text.hiding());
-                text
-            },
-            |block| block.text,
-        );
+        let earlier = self.hiding.of(TEXT, &[kind]).filter(|_| block.is_none());
+        let found = finder.string(raw, TextEnd::Cut, earlier).unwrap_or_default();
+        let text = match block {
+            Some(Block { text, .. }) => {
+                let is_repeated = |bytes: &[u8]| text.is_repeated_by(bytes, found.hidden());
+                if finder.decoded(raw, |_, bytes| is_repeated(bytes)) { text } else { found }
+            }
+            None => {
+                self.hiding.set(TEXT, &[kind], found.hiding());
+                found
+            }
+        };
+        if text.hidden().is_empty() {
+            return line::redact(event, None, finder, &mut self.hiding);
+        }
         let start = place(event.line, raw);
         let known = Known { start, end: start + raw.len(), hidden: text.hidden() };
         line::redact(event, Some(known), finder, &mut self.hiding)

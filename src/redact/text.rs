@@ -1,8 +1,7 @@
 //! A text that arrives in pieces, and the parts of it that are hidden.
 
-use std::hash::Hasher;
-
 use super::finder::Finder;
+use super::search::HIDDEN_BEGINNING;
 use super::{RuleId, Search, Span};
 
 /// A part of a text that is hidden, in bytes from the text's beginning.
@@ -18,6 +17,13 @@ pub(super) struct Hidden {
 /// Parts that are remembered for the text's repetition at its end; of a text with more of them the repetition is searched.
 const MAX_PARTS: usize = 1 << 16;
 
+/// True if a range of a text has fewer characters than a beginning that is hidden.
+fn is_short(text: &[u8], start: u64, end: u64) -> bool {
+    let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+    let range = text.get(at(start)..at(end)).unwrap_or(text);
+    range.iter().filter(|byte| **byte & 0xC0 != 0x80).count() < HIDDEN_BEGINNING
+}
+
 /// A text and what was found in it.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Text {
@@ -28,19 +34,8 @@ pub(super) struct Text {
     decided: u64,
     /// The bytes from `decided` on, kept where a keyed hash needs them.
     undecided: Vec<u8>,
-    /// Hash of the text, for the comparison with its repetition.
-    hash: Hash,
     /// True if parts are no longer remembered.
     forgets: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Hash(std::hash::DefaultHasher);
-
-impl Default for Hash {
-    fn default() -> Self {
-        Self(std::hash::DefaultHasher::new())
-    }
 }
 
 /// Continuation of a text.
@@ -90,10 +85,11 @@ impl Text {
         self.take(finder, Continuation::Possible);
     }
 
-    /// Feeds a piece of a text that will be repeated.
-    pub(super) fn feed_hashed(&mut self, finder: &mut Finder, piece: &[u8]) {
-        self.hash.0.write(piece);
-        self.feed(finder, piece);
+    /// Ends a text that was not cut.
+    pub(super) fn end_whole(&mut self, finder: &mut Finder) {
+        let Finder { secrets, scratch, found, .. } = finder;
+        self.search.end_whole(secrets, scratch, found);
+        self.take(finder, Continuation::Ignored);
     }
 
     /// Ends the text.
@@ -109,13 +105,19 @@ impl Text {
         self.take(finder, Continuation::Ignored);
     }
 
-    /// True if `text` is this text, whose parts are all known.
-    pub(super) fn is_repeated_by(&self, text: &[u8]) -> bool {
-        let mut hash = Hash::default();
-        hash.0.write(text);
-        self.length == text.len() as u64
-            && !self.forgets
-            && hash.0.finish() == self.hash.0.finish()
+    /// True if what was hidden of this text is right for one that repeats it, in which `found` are the parts to hide: it has
+    /// the same length, and each part is hidden, but for a beginning of five characters that left because its time was up.
+    pub(super) fn is_repeated_by(&self, text: &[u8], found: &[Hidden]) -> bool {
+        let covers = |part: &Hidden| {
+            let first = self.hidden.partition_point(|own| own.end <= part.start);
+            let hidden = self.hidden[first..].iter().take_while(|own| own.start < part.end);
+            let reached = hidden.fold(part.start, |reached, own| match own.start {
+                start if start <= reached || is_short(text, reached, start) => own.end,
+                _ => reached,
+            });
+            reached >= part.end
+        };
+        self.length == text.len() as u64 && !self.forgets && found.iter().all(covers)
     }
 
     fn take(&mut self, finder: &mut Finder, continuation: Continuation) {

@@ -136,18 +136,32 @@ mod tests {
 
     #[test]
     fn each_key_string_and_number_has_its_path() {
-        let found = tokens(r#"{"a":"b","c":[1,{"d":{"e\"":"f"}},"g"],"h":-2.5e3,"i":{"j":true},"k":"l"}"#);
+        let found =
+            tokens(r#"{"a":"b","c":[1,{"d":{"e\"":"f"}},"g"],"h":-2.5e3,"i":{"j":true},"k":"l"}"#);
         let want = [
-            "Key a a", "Text a b", "Key c c", "Number c 1", "Key c.d d", r#"Key c.d.e\" e\""#,
-            r#"Text c.d.e\" f"#, "Text c g", "Key h h", "Number h -2.5e3", "Key i i", "Key i.j j",
-            "Key k k", "Text k l",
+            "Key a a",
+            "Text a b",
+            "Key c c",
+            "Number c 1",
+            "Key c.d d",
+            r#"Key c.d.e\" e\""#,
+            r#"Text c.d.e\" f"#,
+            "Text c g",
+            "Key h h",
+            "Number h -2.5e3",
+            "Key i i",
+            "Key i.j j",
+            "Key k k",
+            "Text k l",
         ];
         assert_eq!(found.unwrap(), want);
     }
 
     #[test]
     fn what_is_no_json_is_not_read_over() {
-        for broken in [r#"{"a":secret}"#, r#"{"a":"b"} secret"#, r#"{"a":"b"#, r#"{"a":"b\"#, "}", "[nul]"] {
+        for broken in
+            [r#"{"a":secret}"#, r#"{"a":"b"} secret"#, r#"{"a":"b"#, r#"{"a":"b\"#, "}", "[nul]"]
+        {
             assert_eq!(tokens(broken), None, "{broken}");
         }
     }

@@ -27,10 +27,7 @@ pub fn single_cancel(filter: &mut CancelFilter, inputs: Inputs) -> Result<Exit> 
     Single::new(filter, |filter| filter.fds().collect(), inputs)?.run()
 }
 
-pub fn single_piped<S: Stage>(
-    stage: &mut Piped<S, CancelFilter>,
-    inputs: Inputs,
-) -> Result<Exit> {
+pub fn single_piped<S: Stage>(stage: &mut Piped<S, CancelFilter>, inputs: Inputs) -> Result<Exit> {
     Single::new(stage, |stage| stage.filter().fds().collect(), inputs)?.run()
 }
 

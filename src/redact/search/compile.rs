@@ -52,6 +52,12 @@ pub struct Refused {
     pub message: String,
 }
 
+/// Length of the shortest text that an expression matches, in bytes.
+pub fn least_length(regex: &str) -> usize {
+    let hir = Parser::new().parse(regex).ok();
+    hir.and_then(|hir| hir.properties().minimum_len()).unwrap_or(0)
+}
+
 /// The automaton of an expression, and the index of its group `secret`.
 pub fn expression(regex: &str) -> Result<(NFA, Option<usize>), Refused> {
     let hir = Parser::new().parse(regex).map_err(syntax)?;

@@ -58,6 +58,11 @@ impl Covers {
         }
     }
 
+    /// Everything before `until` is decided, and nothing waits.
+    pub fn pass(&mut self, until: u64) {
+        self.released = until;
+    }
+
     /// Everything before `until` is decided: moves the spans to `found` that begin there, whole, and those that begin
     /// where these end.
     pub fn release(&mut self, until: u64, found: &mut Vec<Span>) {

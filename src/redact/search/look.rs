@@ -34,7 +34,8 @@ pub fn holds(look: Look, before: Option<u8>, after: Option<u8>) -> bool {
     }
 }
 
-fn is_ascii_word(byte: Option<u8>) -> bool {
+/// True for a byte that is an ASCII letter, a digit or `_`.
+pub fn is_ascii_word(byte: Option<u8>) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

@@ -83,6 +83,11 @@ impl State {
         one.into_iter().chain(many.iter().copied())
     }
 
+    /// True for an assertion that fails between two bytes of a word.
+    pub fn begins_word(&self) -> bool {
+        matches!(self, Self::Assert { look: Look::WordAscii | Look::WordStartAscii, .. })
+    }
+
     /// States that are reached without a byte, if each assertion holds.
     pub fn without_byte(&self) -> &[u32] {
         match self {

@@ -1,6 +1,7 @@
 //! Values and patterns of secrets, prepared for searches. Immutable; one serves all searches.
 
 use super::compile::{self, BadPattern, BuildError, Part};
+use super::fingerprints::LENGTH;
 use super::literals::Literals;
 use super::program::{Program, Role};
 use super::starts::Starts;
@@ -41,6 +42,10 @@ pub struct Secrets {
     pub(super) program: Program,
     pub(super) starts: Starts,
     pub(super) limit: u64,
+    /// Length of the shortest text that anything matches, in bytes.
+    shortest: usize,
+    /// True if the beginnings of patterns are the same in JSON.
+    is_plain: bool,
 }
 
 impl Secrets {
@@ -59,10 +64,13 @@ impl Secrets {
             names.push(name);
         }
         let mut program = Program::default();
+        let mut shortest =
+            literals.iter().map(|(_, bytes)| bytes.len()).min().unwrap_or(usize::MAX);
         for (index, Pattern { name, regex, until }) in patterns.into_iter().enumerate() {
             let bad = |part| move |error| BuildError::Pattern(BadPattern { index, part, error });
             let id = rule(names.len());
             let (nfa, group) = compile::expression(&regex).map_err(bad(Part::Regex))?;
+            shortest = shortest.min(compile::least_length(&regex));
             let role = until.as_ref().map_or(Role::Secret, |until| {
                 let ending = u32::try_from(program.count() + 1).unwrap_or(u32::MAX);
                 Role::Opening { lines: until.lines, ending }
@@ -78,7 +86,23 @@ impl Secrets {
         let literals =
             Literals::new(&literals).map_err(|error| BuildError::Values(error.to_string()))?;
         let limit = literals.longest.max(MOST_UNDECIDED);
-        Ok(Self { names, literals, program, starts, limit })
+        let is_plain = shortest >= LENGTH && starts.is_plain();
+        Ok(Self { names, literals, program, starts, limit, shortest, is_plain })
+    }
+
+    /// True if a text that is whole surely has no secret. False says nothing.
+    pub fn is_clean(&self, text: &[u8]) -> bool {
+        self.shortest >= LENGTH && self.starts.is_clean(text)
+    }
+
+    /// True if the texts of a line of JSON surely have no secret, where values have their escaped forms too. False says
+    /// nothing.
+    pub fn is_clean_json(&self, line: &str) -> bool {
+        let has_odd_escapes = || {
+            let mut escapes = memchr::memchr_iter(b'\\', line.as_bytes());
+            escapes.any(|at| matches!(line.as_bytes().get(at + 1), Some(b'u' | b'/')))
+        };
+        self.is_plain && self.starts.is_clean(line.as_bytes()) && !has_odd_escapes()
     }
 
     /// Name of a rule.

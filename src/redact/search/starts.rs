@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::fingerprints::{Fingerprints, LENGTH};
+use super::look::is_ascii_word;
 use super::program::{Program, Role, State};
 
 /// For each of the first bytes and each value of it, the set of patterns that can have this byte there, as bits; and the
@@ -11,6 +12,8 @@ use super::program::{Program, Role, State};
 #[derive(Debug)]
 pub struct Starts {
     tables: Box<[[u64; 256]; LENGTH]>,
+    /// As the first table, behind a letter, a digit or `_`, where no word begins.
+    within_word: Box<[u64; 256]>,
     /// Expressions of each bit.
     expressions: Vec<Vec<u32>>,
     values: Fingerprints,
@@ -20,7 +23,8 @@ impl Starts {
     pub fn new<'a>(program: &Program, values: impl Iterator<Item = &'a [u8]>) -> Self {
         let tables = Box::new([[0; 256]; LENGTH]);
         let expressions = vec![Vec::new(); u64::BITS as usize];
-        let mut starts = Self { tables, expressions, values: Fingerprints::new(values) };
+        let (within_word, values) = (Box::new([0; 256]), Fingerprints::new(values));
+        let mut starts = Self { tables, within_word, expressions, values };
         for (index, expression) in program.expressions() {
             if !matches!(expression.role, Role::Ending) {
                 starts.add(program, index);
@@ -29,10 +33,34 @@ impl Starts {
         starts
     }
 
+    /// Bytes with which an expression can begin behind a part of a word.
+    fn add_within_word(&mut self, program: &Program, expression: u32, bit: u64) {
+        let (mut states, mut visited) = (vec![(program.start(expression), true)], HashSet::new());
+        while let Some((number, anywhere)) = states.pop() {
+            if !visited.insert((number, anywhere)) {
+                continue;
+            }
+            let state = program.state(number);
+            let anywhere = anywhere && !state.begins_word();
+            states.extend(state.without_byte().iter().map(|next| (*next, anywhere)));
+            for (first, last, _) in state.ranges() {
+                for byte in first..=last {
+                    if anywhere || !is_ascii_word(Some(byte)) {
+                        self.within_word[usize::from(byte)] |= bit;
+                    }
+                }
+            }
+            if matches!(state, State::Match) {
+                self.within_word.iter_mut().for_each(|set| *set |= bit);
+            }
+        }
+    }
+
     fn add(&mut self, program: &Program, expression: u32) {
         let bit = expression % u64::BITS;
         self.expressions[bit as usize].push(expression);
         let bit = 1 << bit;
+        self.add_within_word(program, expression, bit);
         let mut states = vec![program.start(expression)];
         let mut is_any = false;
         for table in self.tables.iter_mut() {
@@ -60,21 +88,45 @@ impl Starts {
         }
     }
 
-    /// The place of the next byte, from `at` on, where something can begin, or the end of the piece. Behind the last
-    /// places where all the compared bytes are in the piece, a value can begin anywhere.
-    pub fn next(&self, piece: &[u8], at: usize) -> usize {
-        let mut windows = piece[at..].windows(LENGTH).filter_map(<[u8]>::first_chunk);
-        let found = if self.values.is_empty {
-            windows.position(|window| self.begins_pattern(window))
-        } else {
-            windows.position(|window| self.values.contains(*window) || self.begins_pattern(window))
-        };
-        if let Some(index) = found {
-            return at + index;
+    /// The place of the next byte, from `at` on, where something can begin, or the end of the piece; `before` is the byte
+    /// before the piece. Behind the last places where all the compared bytes are in the piece, a value can begin anywhere.
+    pub fn next(&self, before: Option<u8>, piece: &[u8], at: usize) -> usize {
+        let mut from = at;
+        while let Some(index) = self.window(&piece[from..]) {
+            let place = from + index;
+            let value = || piece[place..].first_chunk().is_some_and(|w| self.values.contains(*w));
+            if self.patterns(before, piece, place) != 0 || value() {
+                return place;
+            }
+            from = place + 1;
         }
         let rest = at.max((piece.len() + 1).saturating_sub(LENGTH));
-        let can_begin = |index: &usize| !self.values.is_empty || self.patterns(piece, *index) != 0;
+        let can_begin =
+            |index: &usize| !self.values.is_empty || self.patterns(before, piece, *index) != 0;
         (rest..piece.len()).find(can_begin).unwrap_or(piece.len())
+    }
+
+    /// The first place of a text whose first bytes something has.
+    fn window(&self, text: &[u8]) -> Option<usize> {
+        let mut windows = text.windows(LENGTH).filter_map(<[u8]>::first_chunk);
+        match self.values.is_empty {
+            true => windows.position(|window| self.begins_pattern(window)),
+            false => windows
+                .position(|window| self.values.contains(*window) || self.begins_pattern(window)),
+        }
+    }
+
+    /// True if nothing begins in a text that is whole, where nothing shorter than [`LENGTH`] is searched for.
+    pub fn is_clean(&self, text: &[u8]) -> bool {
+        self.window(text).is_none()
+    }
+
+    /// True if no pattern can have a character among its first ones that is escaped in JSON. A backslash may be the first:
+    /// it is the second of two then.
+    pub fn is_plain(&self) -> bool {
+        let is_free = |at: usize, byte: u8| self.tables[at][usize::from(byte)] == 0;
+        (0..LENGTH).all(|at| (0..b' ').chain([b'"']).all(|byte| is_free(at, byte)))
+            && (1..LENGTH).all(|at| is_free(at, b'\\'))
     }
 
     #[inline]
@@ -84,16 +136,28 @@ impl Starts {
         set != 0 && set & third[usize::from(window[2])] & fourth[usize::from(window[3])] != 0
     }
 
-    /// The set of patterns that can begin at a place, as bits.
+    /// The set of patterns that can begin at a place, as bits; `before` is the byte before the piece.
     #[inline]
-    pub fn patterns(&self, piece: &[u8], at: usize) -> u64 {
+    pub fn patterns(&self, before: Option<u8>, piece: &[u8], at: usize) -> u64 {
         let bytes = piece[at..].iter().zip(self.tables.iter());
-        bytes.fold(u64::MAX, |set, (byte, table)| set & table[usize::from(*byte)])
+        let set = bytes.fold(u64::MAX, |set, (byte, table)| set & table[usize::from(*byte)]);
+        let before = at.checked_sub(1).map_or(before, |at| Some(piece[at]));
+        match piece.get(at) {
+            Some(byte) if set != 0 && is_ascii_word(before) => {
+                set & self.within_word[usize::from(*byte)]
+            }
+            _ => set,
+        }
     }
 
     /// Expressions that can begin at a place.
-    pub fn expressions(&self, piece: &[u8], at: usize) -> impl Iterator<Item = u32> {
-        let mut set = self.patterns(piece, at);
+    pub fn expressions(
+        &self,
+        before: Option<u8>,
+        piece: &[u8],
+        at: usize,
+    ) -> impl Iterator<Item = u32> {
+        let mut set = self.patterns(before, piece, at);
         let bits = std::iter::from_fn(move || {
             let bit = (set != 0).then(|| set.trailing_zeros() as usize);
             set &= set.wrapping_sub(1);

@@ -65,7 +65,8 @@ fn of_rules() -> Vec<Case> {
 
 /// Values as they come in the environment.
 fn values() -> Vec<String> {
-    let long = |n: usize| (0..n).map(|i| char::from(b'!' + ((i * i * 7 + i * 31) % 90) as u8)).collect();
+    let long =
+        |n: usize| (0..n).map(|i| char::from(b'!' + ((i * i * 7 + i * 31) % 90) as u8)).collect();
     vec![
         "hunter22".to_owned(),
         "12345678901".to_owned(),
@@ -98,7 +99,9 @@ fn encoded(value: &str) -> Vec<Case> {
     let thrice = inside(&json(&twice));
     let percent: String = value
         .bytes()
-        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }
+        })
         .collect();
     let hex: String = value.bytes().map(|b| format!("{b:02x}")).collect();
     let mut forms = vec![value.to_owned(), once.clone(), ascii(&once), twice, thrice, percent, hex];
@@ -147,7 +150,11 @@ fn in_deltas(pipe: &mut Pipe, number: usize, case: &Case, cuts: &[usize], random
             // Every delta waits until its time is up.
             (1, _) => pipe.wait(),
             (2, 0) => pipe.line(&delta(&stream, next(), "b2", "another block ")),
-            (2, 1) => pipe.line(&event(&stream, next(), &json!({"type": "status", "kind": "info", "message": "x"}))),
+            (2, 1) => pipe.line(&event(
+                &stream,
+                next(),
+                &json!({"type": "status", "kind": "info", "message": "x"}),
+            )),
             (2, 2) => pipe.line(r#"{"v":1,"type":"status","stream":"z","kind":"heartbeat"}"#),
             (2, _) => pipe.line(&delta("other", 1, "b1", "of another stream")),
             (3, _) => pipe.line("no event"),
@@ -272,7 +279,9 @@ fn a_number_that_is_a_secret_becomes_a_text() {
     let mut pipe = Pipe::new(&[("pin", "12345678901")], Vec::new());
     let line = r#"{"v":1,"type":"status","stream":"s","kind":"x","data":{"a":12345678901,"b":[-12345678901.5,7]}}"#;
     pipe.line(line);
-    let want = line.replace("12345678901.5", "[redacted:pin].5").replace(":12345678901", ":\"[redacted:pin]\"");
+    let want = line
+        .replace("12345678901.5", "[redacted:pin].5")
+        .replace(":12345678901", ":\"[redacted:pin]\"");
     assert_eq!(pipe.out(), want.replace("-[redacted:pin].5", "\"-[redacted:pin].5\"") + "\n");
 }
 

@@ -32,7 +32,15 @@ fn the_marks_stand_where_the_secret_began_and_empty_deltas_keep_their_numbers() 
     pipe.line(&whole("s", 4, "b1", TOKEN));
     let events = events(&pipe.out());
     let texts: Vec<&Value> = events.iter().map(|event| &event["text"]).collect();
-    assert_eq!(texts, [&json!("token: [redacted:pw]"), &Value::Null, &json!(" behind"), &json!("token: [redacted:pw] behind")]);
+    assert_eq!(
+        texts,
+        [
+            &json!("token: [redacted:pw]"),
+            &Value::Null,
+            &json!(" behind"),
+            &json!("token: [redacted:pw] behind")
+        ]
+    );
     assert_eq!((&events[1]["kind"], &events[1]["seq"]), (&json!("redacted"), &json!(2)));
 }
 
@@ -91,11 +99,14 @@ fn cutting_does_not_change_what_is_hidden() {
 #[test]
 fn a_private_key_is_hidden_across_events_until_its_end() {
     let mut pipe = Pipe::new(&[], built_in());
-    let (begin, end) = (["-----BEGIN ", "PRIVATE KEY-----"].concat(), ["-----END ", "PRIVATE KEY-----"].concat());
+    let (begin, end) =
+        (["-----BEGIN ", "PRIVATE KEY-----"].concat(), ["-----END ", "PRIVATE KEY-----"].concat());
     let log = |seq, text: &str| {
         event("s", seq, &json!({"type": "status", "kind": "log", "message": text}))
     };
-    for (seq, text) in ["before", &begin, "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", &end, "after"].iter().enumerate() {
+    for (seq, text) in
+        ["before", &begin, "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", &end, "after"].iter().enumerate()
+    {
         pipe.line(&log(seq as u64 + 1, text));
     }
     let messages: Vec<Value> = events(&pipe.out()).iter().map(|e| e["message"].clone()).collect();
@@ -106,7 +117,8 @@ fn a_private_key_is_hidden_across_events_until_its_end() {
 
 #[test]
 fn equal_secrets_have_equal_hashes_however_they_are_cut_or_encoded() {
-    let mut pipe = Pipe::with(&[("pw", "hunter22\"x"), ("other", "hunter33")], built_in(), Some([7; 32]));
+    let mut pipe =
+        Pipe::with(&[("pw", "hunter22\"x"), ("other", "hunter33")], built_in(), Some([7; 32]));
     let hash = |pipe: &mut Pipe, pieces: &[&str]| {
         for (seq, piece) in pieces.iter().enumerate() {
             pipe.line(&delta("s", seq as u64 + 1, "b1", piece));
@@ -116,7 +128,9 @@ fn equal_secrets_have_equal_hashes_however_they_are_cut_or_encoded() {
         texts.into_values().next().unwrap()
     };
     let first = hash(&mut pipe, &["a hunter22\"x b"]);
-    assert!(first.starts_with("a [redacted:pw:") && first.len() == "a [redacted:pw:12345678] b".len());
+    assert!(
+        first.starts_with("a [redacted:pw:") && first.len() == "a [redacted:pw:12345678] b".len()
+    );
     assert_eq!(hash(&mut pipe, &["a hunt", "er22", "\"x b"]), first);
     assert_eq!(hash(&mut pipe, &["a hunter22\\\"x b"]), first);
     assert_ne!(hash(&mut pipe, &["a hunter33 b"])[15..], first[12..]);
