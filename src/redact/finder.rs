@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use super::search::Form;
 use super::text::{Hidden, Text};
 use super::{RuleId, Scratch, Search, Secrets, Span, escaped};
 
@@ -108,7 +109,7 @@ impl Finder {
         earlier: Option<&Search>,
     ) -> Option<Text> {
         self.decoded(raw, |finder, bytes| {
-            if earlier.is_none() && finder.secrets.is_clean(bytes) {
+            if earlier.is_none() && finder.is_clean(bytes, Form::Text) {
                 return None;
             }
             let mut text = earlier.map_or_else(Text::default, Text::after);
@@ -119,6 +120,11 @@ impl Finder {
             }
             (!text.hidden().is_empty() || text.hiding().is_some()).then_some(text)
         })
+    }
+
+    /// True if a text, or each text in a line of JSON, surely has nothing to hide.
+    pub(super) fn is_clean(&mut self, text: &[u8], form: Form) -> bool {
+        self.secrets.is_clean(&mut self.scratch, text, form)
     }
 
     /// True if a rule is a given value.
@@ -147,7 +153,7 @@ impl Finder {
 
     /// Bytes that are no event, with marks in the place of secrets.
     pub(super) fn bytes<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.secrets.is_clean(bytes) {
+        if self.is_clean(bytes, Form::Text) {
             return Cow::Borrowed(bytes);
         }
         let mut text = Text::default();

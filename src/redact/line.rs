@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::finder::{Finder, TextEnd};
 use super::hiding::Hiding;
+use super::search::Form;
 use super::text::{Hidden, Text};
 use super::walk::{Found, Path, Token, walk};
 use crate::event::{Event, Type};
@@ -89,7 +90,7 @@ pub(super) fn redact(
     let line = event.line;
     let is_clean = known.is_none()
         && hiding.is_empty()
-        && finder.secrets.is_clean_json(line)
+        && finder.is_clean(line.as_bytes(), Form::Json)
         && !has_base64(event);
     if is_clean {
         return Ok(None);

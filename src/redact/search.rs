@@ -8,6 +8,7 @@
 //! Two things run beside each other: an automaton over the values (`literals`) and a breadth-first simulation of the
 //! patterns (`threads`). While neither has a beginning of a secret, bytes are skipped with a table (`starts`).
 
+mod clean;
 mod compile;
 mod covers;
 mod fingerprints;
@@ -22,6 +23,7 @@ mod starts;
 mod tests;
 mod threads;
 
+pub use clean::Form;
 pub use compile::{BadPattern, BuildError, Part};
 pub use covers::Span;
 pub use secrets::{Pattern, RuleId, Secrets, Until};
@@ -79,7 +81,7 @@ impl Search {
         let mut at = 0;
         if self.is_idle() {
             at = self.skip(secrets, piece, at);
-            if at == piece.len() && self.prefix.is_empty() {
+            if at == piece.len() && self.prefix.is_empty() && self.covers.is_empty() {
                 self.recent.push(piece);
                 self.position += piece.len() as u64;
                 self.covers.pass(self.position);

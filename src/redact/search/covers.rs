@@ -58,6 +58,11 @@ impl Covers {
         }
     }
 
+    /// True if no span waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Everything before `until` is decided, and nothing waits.
     pub fn pass(&mut self, until: u64) {
         self.released = until;

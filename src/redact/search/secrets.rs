@@ -43,9 +43,9 @@ pub struct Secrets {
     pub(super) starts: Starts,
     pub(super) limit: u64,
     /// Length of the shortest text that anything matches, in bytes.
-    shortest: usize,
+    pub(super) shortest: usize,
     /// True if the beginnings of patterns are the same in JSON.
-    is_plain: bool,
+    pub(super) is_plain: bool,
 }
 
 impl Secrets {
@@ -88,21 +88,6 @@ impl Secrets {
         let limit = literals.longest.max(MOST_UNDECIDED);
         let is_plain = shortest >= LENGTH && starts.is_plain();
         Ok(Self { names, literals, program, starts, limit, shortest, is_plain })
-    }
-
-    /// True if a text that is whole surely has no secret. False says nothing.
-    pub fn is_clean(&self, text: &[u8]) -> bool {
-        self.shortest >= LENGTH && self.starts.is_clean(text)
-    }
-
-    /// True if the texts of a line of JSON surely have no secret, where values have their escaped forms too. False says
-    /// nothing.
-    pub fn is_clean_json(&self, line: &str) -> bool {
-        let has_odd_escapes = || {
-            let mut escapes = memchr::memchr_iter(b'\\', line.as_bytes());
-            escapes.any(|at| matches!(line.as_bytes().get(at + 1), Some(b'u' | b'/')))
-        };
-        self.is_plain && self.starts.is_clean(line.as_bytes()) && !has_odd_escapes()
     }
 
     /// Name of a rule.

@@ -94,8 +94,7 @@ impl Starts {
         let mut from = at;
         while let Some(index) = self.window(&piece[from..]) {
             let place = from + index;
-            let value = || piece[place..].first_chunk().is_some_and(|w| self.values.contains(*w));
-            if self.patterns(before, piece, place) != 0 || value() {
+            if self.patterns(before, piece, place) != 0 || self.begins_value(&piece[place..]) {
                 return place;
             }
             from = place + 1;
@@ -107,7 +106,7 @@ impl Starts {
     }
 
     /// The first place of a text whose first bytes something has.
-    fn window(&self, text: &[u8]) -> Option<usize> {
+    pub fn window(&self, text: &[u8]) -> Option<usize> {
         let mut windows = text.windows(LENGTH).filter_map(<[u8]>::first_chunk);
         match self.values.is_empty {
             true => windows.position(|window| self.begins_pattern(window)),
@@ -116,17 +115,18 @@ impl Starts {
         }
     }
 
-    /// True if nothing begins in a text that is whole, where nothing shorter than [`LENGTH`] is searched for.
-    pub fn is_clean(&self, text: &[u8]) -> bool {
-        self.window(text).is_none()
-    }
-
     /// True if no pattern can have a character among its first ones that is escaped in JSON. A backslash may be the first:
     /// it is the second of two then.
     pub fn is_plain(&self) -> bool {
         let is_free = |at: usize, byte: u8| self.tables[at][usize::from(byte)] == 0;
         (0..LENGTH).all(|at| (0..b' ').chain([b'"']).all(|byte| is_free(at, byte)))
             && (1..LENGTH).all(|at| is_free(at, b'\\'))
+    }
+
+    /// True if a value may begin with the first bytes of a text.
+    pub fn begins_value(&self, text: &[u8]) -> bool {
+        !self.values.is_empty
+            && text.first_chunk().is_some_and(|first| self.values.contains(*first))
     }
 
     #[inline]
