@@ -56,7 +56,12 @@ impl Options {
     ///
     /// A value or a pattern is refused.
     pub fn stage(self) -> Result<Redact, Refused> {
-        let Self { values, patterns, key, within } = self;
+        let within = self.within;
+        Ok(Redact::new(self.finder()?, within))
+    }
+
+    fn finder(self) -> Result<Finder, Refused> {
+        let Self { values, patterns, key, .. } = self;
         let (mut forms, mut originals) = (Vec::new(), Vec::new());
         for (at, (name, value)) in values.iter().enumerate() {
             for form in values::forms(value).map_err(|why| Refused::Value(at, why))? {
@@ -66,8 +71,7 @@ impl Options {
         }
         let key = key.map(|key| Key::new(key, &originals));
         let secrets = Secrets::new(forms, patterns).map_err(Refused::Pattern)?;
-        let finder = Finder::new(secrets, originals.len(), Marks::new(key));
-        Ok(Redact::new(finder, within))
+        Ok(Finder::new(secrets, originals.len(), Marks::new(key)))
     }
 }
 

@@ -127,13 +127,19 @@ impl Stream {
         }
         let at = self.block(delta, finder);
         let text = &mut self.blocks[at].text;
+        let may_pass = self.waiting.is_empty() && changed.is_none();
+        if may_pass && delta.text.0.contains('\\') && text.pass(finder, delta.text.0) {
+            out.extend_from_slice(event.line.as_bytes());
+            out.push(b'\n');
+            return Ok(());
+        }
         let (from, parts) = (text.length(), text.hidden().len());
         finder.decoded(delta.text.0, |finder, bytes| text.feed(finder, bytes));
         let to = text.length();
         let is_clean = text.hidden().len() == parts
             && text.hidden().last().is_none_or(|part| part.end <= from)
             && text.decided() >= to;
-        if is_clean && self.waiting.is_empty() && changed.is_none() {
+        if is_clean && may_pass {
             out.extend_from_slice(event.line.as_bytes());
             out.push(b'\n');
             return Ok(());
@@ -198,8 +204,8 @@ impl Stream {
         let earlier = self.hiding.of(TEXT, &[kind]).filter(|_| block.is_none());
         let found = finder.string(raw, TextEnd::Cut, earlier).unwrap_or_default();
         let text = match block {
-            Some(Block { text, .. }) => {
-                let is_repeated = |bytes: &[u8]| text.is_repeated_by(bytes, found.hidden());
+            Some(Block { mut text, .. }) => {
+                let mut is_repeated = |bytes: &[u8]| text.is_repeated_by(bytes, found.hidden());
                 if finder.decoded(raw, |_, bytes| is_repeated(bytes)) { text } else { found }
             }
             None => {

@@ -117,3 +117,16 @@ fn text_without_secrets_leaves_byte_for_byte_and_at_once() {
     }
     assert_eq!(pipe.stage.deadline(), None);
 }
+
+#[test]
+fn the_built_in_rules_are_searched_for_in_json_at_once() {
+    let options = Options { values: vec![], patterns: built_in(), key: None, within: WITHIN };
+    let mut finder = options.finder().unwrap();
+    let line = event(
+        "s",
+        1,
+        &json!({"type": "status", "kind": "log", "message":
+        "see https://example.org/a?b=c, \"quoted\" back\\slash\n$ ls hf_hub_download sk-learn\u{e4}"}),
+    );
+    assert!(finder.is_clean(line.as_bytes(), search::Form::Json), "{line}");
+}

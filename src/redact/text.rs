@@ -36,6 +36,8 @@ pub(super) struct Text {
     undecided: Vec<u8>,
     /// True if parts are no longer remembered.
     forgets: bool,
+    /// True if pieces before the first hidden part were passed without being counted: offsets are less by their length.
+    skips: bool,
 }
 
 /// Continuation of a text.
@@ -75,6 +77,15 @@ impl Text {
         self.search.is_hiding().then_some(&self.search)
     }
 
+    /// Passes a piece that is the inside of a JSON string, if it surely has nothing to hide; reading it takes longer.
+    pub(super) fn pass(&mut self, finder: &Finder, raw: &str) -> bool {
+        let passes = self.hidden.is_empty()
+            && !finder.marks.is_keyed()
+            && self.search.pass_json(&finder.secrets, raw.as_bytes());
+        self.skips |= passes;
+        passes
+    }
+
     pub(super) fn feed(&mut self, finder: &mut Finder, piece: &[u8]) {
         let Finder { secrets, scratch, found, marks, .. } = finder;
         if marks.is_keyed() {
@@ -107,7 +118,15 @@ impl Text {
 
     /// True if what was hidden of this text is right for one that repeats it, in which `found` are the parts to hide: it has
     /// the same length, and each part is hidden, but for a beginning of five characters that left because its time was up.
-    pub(super) fn is_repeated_by(&self, text: &[u8], found: &[Hidden]) -> bool {
+    pub(super) fn is_repeated_by(&mut self, text: &[u8], found: &[Hidden]) -> bool {
+        let length = text.len() as u64;
+        if std::mem::take(&mut self.skips) {
+            let skipped = length.saturating_sub(self.length);
+            self.length += skipped;
+            for part in &mut self.hidden {
+                (part.start, part.end) = (part.start + skipped, part.end + skipped);
+            }
+        }
         let covers = |part: &Hidden| {
             let first = self.hidden.partition_point(|own| own.end <= part.start);
             let hidden = self.hidden[first..].iter().take_while(|own| own.start < part.end);
@@ -117,7 +136,7 @@ impl Text {
             });
             reached >= part.end
         };
-        self.length == text.len() as u64 && !self.forgets && found.iter().all(covers)
+        self.length == length && !self.forgets && found.iter().all(covers)
     }
 
     fn take(&mut self, finder: &mut Finder, continuation: Continuation) {

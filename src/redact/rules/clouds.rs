@@ -1,6 +1,6 @@
 //! Keys of cloud providers. A row never holds an example in full: hosts of code refuse pushes with such texts.
 
-use super::{Rule, keyed, word};
+use super::{Rule, keyed, start, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "google-oauth-token",
         description: "Google OAuth access token",
-        regex: "ya29\\.(?:[a-z]\\.)?[A-Za-z0-9_-]{20,}",
+        regex: word!("ya29\\.(?:[a-z]\\.)?[A-Za-z0-9_-]{20,}"),
         until: None,
         source: "https://developers.google.com/identity/protocols/oauth2",
         secrets: &["ya29.<120 url>", "ya29.c.<120 url>"],
@@ -33,7 +33,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "google-client-secret",
         description: "Google OAuth client secret",
-        regex: "GOCSPX-[A-Za-z0-9_-]{28}",
+        regex: word!("GOCSPX-[A-Za-z0-9_-]{28}"),
         until: None,
         source: "https://developers.google.com/identity/protocols/oauth2; GitHub: supported secret scanning patterns",
         secrets: &["GOCSPX-<28 url>"],
@@ -81,7 +81,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "aws-session-token",
         description: "AWS session token",
-        regex: "(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz)[A-Za-z0-9+/]{80,}={0,2}",
+        regex: word!("(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz)[A-Za-z0-9+/]{80,}={0,2}"),
         until: None,
         source: "https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html",
         secrets: &["IQoJb3JpZ2lu<400 base64>==", "FwoGZXIvYXdz<300 base64>"],
@@ -102,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "azure-account-key",
         description: "Key in a connection string of Azure Storage, Service Bus or Cosmos DB",
-        regex: r"(?:AccountKey|SharedAccessKey)=(?<secret>[A-Za-z0-9+/\\]{43,}={1,2})",
+        regex: word!(r"(?:AccountKey|SharedAccessKey)=", r"[A-Za-z0-9+/\\]{43,}={1,2}"),
         until: None,
         source: "https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string",
         secrets: &[
@@ -119,7 +119,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "digitalocean-token",
         description: "DigitalOcean access, OAuth or refresh token",
-        regex: "(?:dop_v1_|doo_v1_|dor_v1_)[0-9a-f]{64}",
+        regex: word!("(?:dop_v1_|doo_v1_|dor_v1_)[0-9a-f]{64}"),
         until: None,
         source: "https://docs.digitalocean.com/reference/api/create-personal-access-token",
         secrets: &["dop_v1_<64 hex>", "doo_v1_<64 hex>", "dor_v1_<64 hex>"],

@@ -1,13 +1,13 @@
 //! Tokens of hosts of code and of package registries. A row never holds an example in full: hosts of code refuse pushes
 //! with such texts.
 
-use super::{Rule, word};
+use super::{Rule, start, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "github-token",
         description: "GitHub personal, OAuth, user or refresh token",
-        regex: "(?:ghp_|gho_|ghu_|ghr_)[A-Za-z0-9]{36,}",
+        regex: word!("(?:ghp_|gho_|ghu_|ghr_)[A-Za-z0-9]{36,}"),
         until: None,
         source: "https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats",
         secrets: &["ghp_<36 alnum>", "gho_<36 alnum>", "ghu_<36 alnum>", "ghr_<76 alnum>"],
@@ -25,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "github-fine-grained-token",
         description: "GitHub fine-grained personal access token",
-        regex: "github_pat_(?<secret>[A-Za-z0-9]{22}_[A-Za-z0-9]{59})",
+        regex: word!("github_pat_", "[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
         until: None,
         source: "https://github.blog/security/application-security/introducing-fine-grained-personal-access-tokens-for-github",
         secrets: &["github_pat_«<22 alnum>_<59 alnum>»"],
@@ -35,8 +35,9 @@ pub(super) const RULES: &[Rule] = &[
         name: "gitlab-token",
         description: "GitLab token: personal, deploy, runner, job, trigger, feed, mail, agent, OAuth, SCIM",
         regex: concat!(
-            "(?:glpat-|gloas-|gldt-|glrt-|glrtr-|glcbt-|glptt-|glft-|glimt-|glagent-|glwt-|glsoat-|glffct-)",
-            r"[A-Za-z0-9_-]{20,}(?:\.[0-9a-z]{2}\.[0-9a-z]{7,9})?"
+            start!(),
+            "(?<secret>(?:glpat-|gloas-|gldt-|glrt-|glrtr-|glcbt-|glptt-|glft-|glimt-|glagent-|glwt-|glsoat-|glffct-)",
+            r"[A-Za-z0-9_-]{20,}(?:\.[0-9a-z]{2}\.[0-9a-z]{7,9})?)"
         ),
         until: None,
         source: "https://docs.gitlab.com/security/tokens/#token-prefixes",
@@ -60,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "pypi-token",
         description: "PyPI API token",
-        regex: "(?:pypi-AgEIcHlwaS5vcmc|pypi-AgENdGVzdC5weXBpLm9yZw)[A-Za-z0-9_-]{50,}",
+        regex: word!("(?:pypi-AgEIcHlwaS5vcmc|pypi-AgENdGVzdC5weXBpLm9yZw)[A-Za-z0-9_-]{50,}"),
         until: None,
         source: "https://pypi.org/help/#apitoken; https://github.com/gitleaks/gitleaks (pypi-upload-token)",
         secrets: &["pypi-AgEIcHlwaS5vcmc<130 url>", "pypi-AgENdGVzdC5weXBpLm9yZw<130 url>"],
@@ -78,7 +79,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "docker-token",
         description: "Docker Hub access token, personal or of an organization",
-        regex: "(?:dckr_pat_|dckr_oat_)[A-Za-z0-9_-]{27,}",
+        regex: word!("(?:dckr_pat_|dckr_oat_)[A-Za-z0-9_-]{27,}"),
         until: None,
         source: "https://docs.docker.com/security/access-tokens",
         secrets: &["dckr_pat_<27 url>", "dckr_oat_<32 url>"],

@@ -1,13 +1,13 @@
 //! Keys and credentials of standards, not of a vendor. A row never holds an example in full: hosts of code refuse pushes
 //! with such texts.
 
-use super::{Rule, Until, keyed};
+use super::{Rule, Until, keyed, start, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "vault-token",
         description: "HashiCorp Vault token: service, batch or recovery",
-        regex: r"(?:hvs\.|hvb\.|hvr\.)[A-Za-z0-9_-]{24,}",
+        regex: word!(r"(?:hvs\.|hvb\.|hvr\.)[A-Za-z0-9_-]{24,}"),
         until: None,
         source: "https://developer.hashicorp.com/vault/docs/concepts/tokens#token-prefixes",
         secrets: &["hvs.<24 alnum>", "hvs.<91 url>", "hvb.<138 url>"],
@@ -18,10 +18,11 @@ pub(super) const RULES: &[Rule] = &[
         description: "JSON Web Token, signed or encrypted",
         // The first member of the header: a parameter of RFC 7515 or RFC 7516, or one that is in use.
         regex: concat!(
-            "(?:eyJhbGciO|eyJ0eXAiO|eyJraWQiO|eyJlbmMiO|eyJjdHkiO|eyJqa3UiO|eyJqd2siO|eyJ4NXUiO|eyJ4NWMiO|eyJ4NXQiO",
+            start!(),
+            "(?<secret>(?:eyJhbGciO|eyJ0eXAiO|eyJraWQiO|eyJlbmMiO|eyJjdHkiO|eyJqa3UiO|eyJqd2siO|eyJ4NXUiO|eyJ4NWMiO|eyJ4NXQiO",
             "|eyJ6aXAiO|eyJiNjQiO|eyJlcGsiO|eyJhcHUiO|eyJjcml0Ij|eyJ2ZXIiO|eyJub25jZSI6|eyJpc3MiO)",
             r"[A-Za-z0-9_-]{8,}(?:\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?",
-            r"|\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{16,24}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{21,})",
+            r"|\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{16,24}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{21,}))",
         ),
         until: None,
         source: "https://www.rfc-editor.org/rfc/rfc7519; https://www.rfc-editor.org/rfc/rfc7516 (encrypted)",
@@ -40,7 +41,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "age-secret-key",
         description: "Secret key of age",
-        regex: "AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
+        regex: word!("AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
         until: None,
         source: "https://github.com/C2SP/C2SP/blob/main/age.md",
         secrets: &["AGE-SECRET-KEY-1<58 bech32>"],
@@ -158,10 +159,11 @@ pub(super) const RULES: &[Rule] = &[
         name: "encoded-private-key",
         description: "Private key in PEM that is encoded in base64 once more, as in a kubeconfig",
         regex: concat!(
-            "(?:LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tL|LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
+            start!(),
+            "(?<secret>(?:LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tL|LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
             "|LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0t|LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS",
             "|LS0tLS1CRUdJTiBEU0EgUFJJVkFURSBLRVktLS0tL|LS0tLS1CRUdJTiBFTkNSWVBURUQgUFJJVkFURSBLRVktLS0tL)",
-            r"(?:[A-Za-z0-9+]|\\{0,2}/){20,}={0,2}"
+            r"(?:[A-Za-z0-9+]|\\{0,2}/){20,}={0,2})"
         ),
         until: None,
         source: "https://kubernetes.io/docs/reference/config-api/kubeconfig.v1 (client-key-data)",
@@ -179,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "Password in a URL, behind the name of the user",
         // Neither a reference such as ${PASSWORD} nor a port with the punctuation behind it is a password.
         regex: concat!(
-            r#":(?://|\\/\\/|\\\\/\\\\/)[^\s/?#@:"'`<>()\[\]{}|\\]*:"#,
+            r#":(?://|\\/\\/|\\\\/\\\\/)[^\x00-\x20/?#@:"'`<>()\[\]{}|\\]*:"#,
             r#"(?<secret>(?:[0-9]{0,5}[A-Za-z!&+=~^_-]|[0-9]{0,5}%[0-9A-Fa-f]{2}|[0-9]{6}|[^\x00-\x7f])"#,
             r#"[^\s/?#@"'`<>\[\]{}|\\]{2,})@[A-Za-z0-9_\[%-]"#
         ),

@@ -1,12 +1,12 @@
 //! Keys of services that run models. A row never holds an example in full: hosts of code refuse pushes with such texts.
 
-use super::{Rule, word};
+use super::{Rule, start, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "anthropic-key",
         description: "Anthropic API key, admin key or OAuth token",
-        regex: "sk-ant-[a-z]{3,8}[0-9]{2}-[A-Za-z0-9_-]{24,}",
+        regex: word!("sk-ant-[a-z]{3,8}[0-9]{2}-[A-Za-z0-9_-]{24,}"),
         until: None,
         source: "https://docs.claude.com/en/api/overview; GitHub: supported secret scanning patterns (anthropic_api_key)",
         secrets: &["sk-ant-api03-<93 url>AA", "sk-ant-oat01-<95 url>", "sk-ant-admin01-<93 url>AA"],
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "openai-key",
         description: "OpenAI key of a project, a service account or an administrator",
-        regex: "(?:sk-proj-|sk-svcacct-|sk-admin-|sk-None-)[A-Za-z0-9_-]{40,}",
+        regex: word!("(?:sk-proj-|sk-svcacct-|sk-admin-|sk-None-)[A-Za-z0-9_-]{40,}"),
         until: None,
         source: "https://platform.openai.com/docs/api-reference/authentication; https://github.com/gitleaks/gitleaks (openai-api-key)",
         secrets: &[
@@ -56,7 +56,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "openrouter-key",
         description: "OpenRouter API key",
-        regex: "sk-or-v1-[0-9a-f]{64}",
+        regex: word!("sk-or-v1-[0-9a-f]{64}"),
         until: None,
         source: "https://openrouter.ai/docs/api-reference/authentication",
         secrets: &["sk-or-v1-<64 hex>"],
@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "perplexity-key",
         description: "Perplexity API key",
-        regex: "pplx-[A-Za-z0-9]{48,}",
+        regex: word!("pplx-[A-Za-z0-9]{48,}"),
         until: None,
         source: "https://docs.perplexity.ai; https://github.com/gitleaks/gitleaks (perplexity-api-key)",
         secrets: &["pplx-<48 alnum>"],

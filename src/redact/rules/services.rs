@@ -1,12 +1,14 @@
 //! Tokens of other services. A row never holds an example in full: hosts of code refuse pushes with such texts.
 
-use super::{Rule, keyed, word};
+use super::{Rule, keyed, start, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "slack-token",
         description: "Slack token of a bot, a user, an app or a session",
-        regex: "(?:xoxb-|xoxp-|xoxa-|xoxr-|xoxs-|xoxo-|xoxe-|xoxc-)[A-Za-z0-9-]{20,}|xoxd-[A-Za-z0-9%-]{20,}",
+        regex: word!(
+            "(?:xoxb-|xoxp-|xoxa-|xoxr-|xoxs-|xoxo-|xoxe-|xoxc-)[A-Za-z0-9-]{20,}|xoxd-[A-Za-z0-9%-]{20,}"
+        ),
         until: None,
         source: "https://docs.slack.dev/authentication/tokens",
         secrets: &[
@@ -20,7 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "slack-app-token",
         description: "Slack app-level token",
-        regex: "xapp-[0-9]-[A-Z0-9]{8,}-[0-9]{8,}-[0-9a-f]{40,}",
+        regex: word!("xapp-[0-9]-[A-Z0-9]{8,}-[0-9]{8,}-[0-9a-f]{40,}"),
         until: None,
         source: "https://docs.slack.dev/authentication/tokens",
         secrets: &["xapp-1-A<10 upper>-<13 digits>-<64 hex>"],
@@ -29,7 +31,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "slack-webhook",
         description: "Path of a Slack webhook",
-        regex: r"hooks\.slack\.com\\{0,4}/(?:services|workflows|triggers)\\{0,4}/(?<secret>[A-Za-z0-9+_-]{6,}(?:\\{0,4}/[A-Za-z0-9+_-]{6,}){2,})",
+        regex: word!(
+            r"hooks\.slack\.com\\{0,4}/(?:services|workflows|triggers)\\{0,4}/",
+            r"[A-Za-z0-9+_-]{6,}(?:\\{0,4}/[A-Za-z0-9+_-]{6,}){2,}"
+        ),
         until: None,
         source: "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks",
         secrets: &[
@@ -41,7 +46,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "discord-webhook",
         description: "Token of a Discord webhook",
-        regex: r"(?:discord\.com|discordapp\.com)\\{0,4}/api\\{0,4}/(?:v[0-9]{1,2}\\{0,4}/)?webhooks\\{0,4}/[0-9]{15,20}\\{0,4}/(?<secret>[A-Za-z0-9_-]{40,})",
+        regex: word!(
+            r"(?:discord\.com|discordapp\.com)\\{0,4}/api\\{0,4}/(?:v[0-9]{1,2}\\{0,4}/)?webhooks\\{0,4}/[0-9]{15,20}\\{0,4}/",
+            r"[A-Za-z0-9_-]{40,}"
+        ),
         until: None,
         source: "https://discord.com/developers/docs/resources/webhook",
         secrets: &[
@@ -103,7 +111,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "shopify-token",
         description: "Shopify access token or shared secret",
-        regex: "(?:shpat_|shpca_|shppa_|shpss_|shpua_)[0-9a-fA-F]{32}",
+        regex: word!("(?:shpat_|shpca_|shppa_|shpss_|shpua_)[0-9a-fA-F]{32}"),
         until: None,
         source: "https://shopify.dev/changelog/length-of-the-shopify-access-token-is-increasing",
         secrets: &["shpat_<32 hex>", "shpss_<32 hex>"],
@@ -112,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "figma-token",
         description: "Figma personal access token",
-        regex: "(?:figd_|figu_|figo_)[A-Za-z0-9_-]{38,}",
+        regex: word!("(?:figd_|figu_|figo_)[A-Za-z0-9_-]{38,}"),
         until: None,
         source: "https://developers.figma.com/docs/rest-api/authentication; GitHub: supported secret scanning patterns",
         secrets: &["figd_<40 url>"],
@@ -139,7 +147,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "supabase-key",
         description: "Supabase secret key or access token",
-        regex: "(?:sbp_[0-9a-f]{40}|sb_secret_[A-Za-z0-9_-]{30,})",
+        regex: word!("(?:sbp_[0-9a-f]{40}|sb_secret_[A-Za-z0-9_-]{30,})"),
         until: None,
         source: "https://supabase.com/docs/guides/api/api-keys",
         secrets: &["sbp_<40 hex>", "sb_secret_<22 url>_<8 alnum>"],

@@ -13,12 +13,6 @@ use templates::{Compiled, Example};
 
 const SEEDS: u64 = 40;
 
-/// Rules of which the first also finds what the second one is for.
-const ALSO: &[(&str, &str)] = &[
-    // An installation token may be a JWT.
-    ("jwt", "github-app-token"),
-];
-
 fn compiled() -> Vec<Compiled> {
     all().map(Compiled::new).collect()
 }
@@ -49,7 +43,7 @@ fn every_rule_has_a_source_and_examples_of_both_kinds() {
 #[test]
 fn every_regex_begins_with_literals_of_four_bytes() {
     let mut extractor = Extractor::new();
-    extractor.kind(ExtractKind::Prefix).limit_class(64).limit_repeat(1).limit_total(20_000);
+    extractor.kind(ExtractKind::Prefix).limit_class(64).limit_repeat(1).limit_total(200_000);
     for rule in all() {
         let regex = regex_syntax::parse(rule.regex).unwrap();
         let literals = extractor.extract(&regex);
@@ -150,7 +144,7 @@ fn a_secret_of_one_rule_is_none_of_another() {
             both.extend(also.map(|other| (other.rule.name, rule.name)));
         }
     }
-    assert_eq!(both, HashSet::from_iter(ALSO.iter().copied()));
+    assert_eq!(both, HashSet::new(), "a rule finds what another one is for");
 }
 
 /// Files below a folder.

@@ -15,8 +15,14 @@ pub enum Form {
 impl Secrets {
     /// True if a whole text, or each text in a line of JSON, surely has nothing to hide. False says nothing.
     pub fn is_clean(&self, scratch: &mut Scratch, text: &[u8], form: Form) -> bool {
-        if self.shortest < LENGTH || form == Form::Json && (!self.is_plain || has_rare_escape(text))
-        {
+        let is_searchable = match form {
+            Form::Text => true,
+            Form::Json => {
+                self.starts.is_plain
+                    && self.rare_escapes.iter().all(|escape| escape.find(text).is_none())
+            }
+        };
+        if self.shortest < LENGTH || !is_searchable {
             return false;
         }
         let mut search = Search::default();
@@ -49,9 +55,21 @@ impl Secrets {
     }
 }
 
-/// True if JSON has an escape for a character that may also stand for itself.
-fn has_rare_escape(json: &[u8]) -> bool {
-    memchr::memchr_iter(b'\\', json).any(|at| matches!(json.get(at + 1), Some(b'u' | b'/')))
+impl Search {
+    /// Passes a piece that is written in JSON without counting it, if nothing is undecided and nothing begins in it.
+    pub fn pass_json(&mut self, secrets: &Secrets, json: &[u8]) -> bool {
+        let has_rare = || secrets.rare_escapes.iter().any(|escape| escape.find(json).is_some());
+        let passes = self.is_idle()
+            && secrets.starts.is_plain
+            && secrets.starts.is_clean_piece(json)
+            && !has_rare();
+        if passes && let Some(last) = json.last() {
+            // Behind an escape a word can begin, whatever its letter is.
+            let is_escape = json.len() > 1 && json[json.len() - 2] == b'\\';
+            self.recent.push(if is_escape { b"\n" } else { std::slice::from_ref(last) });
+        }
+        passes
+    }
 }
 
 /// True if the byte before a place may be the letter of an escape: it is no part of a word then.

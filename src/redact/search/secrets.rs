@@ -1,7 +1,8 @@
 //! Values and patterns of secrets, prepared for searches. Immutable; one serves all searches.
 
+use memchr::memmem::Finder;
+
 use super::compile::{self, BadPattern, BuildError, Part};
-use super::fingerprints::LENGTH;
 use super::literals::Literals;
 use super::program::{Program, Role};
 use super::starts::Starts;
@@ -44,8 +45,8 @@ pub struct Secrets {
     pub(super) limit: u64,
     /// Length of the shortest text that anything matches, in bytes.
     pub(super) shortest: usize,
-    /// True if the beginnings of patterns are the same in JSON.
-    pub(super) is_plain: bool,
+    /// Escapes that make JSON of a text in more than one way.
+    pub(super) rare_escapes: [Finder<'static>; 2],
 }
 
 impl Secrets {
@@ -86,8 +87,8 @@ impl Secrets {
         let literals =
             Literals::new(&literals).map_err(|error| BuildError::Values(error.to_string()))?;
         let limit = literals.longest.max(MOST_UNDECIDED);
-        let is_plain = shortest >= LENGTH && starts.is_plain();
-        Ok(Self { names, literals, program, starts, limit, shortest, is_plain })
+        let rare_escapes = [Finder::new(r"\u"), Finder::new(r"\/")];
+        Ok(Self { names, literals, program, starts, limit, shortest, rare_escapes })
     }
 
     /// Name of a rule.

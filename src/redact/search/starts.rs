@@ -14,6 +14,9 @@ pub struct Starts {
     tables: Box<[[u64; 256]; LENGTH]>,
     /// As the first table, behind a letter, a digit or `_`, where no word begins.
     within_word: Box<[u64; 256]>,
+    /// True if each pattern begins with characters that are not escaped in JSON. A backslash may be the first one, for it is
+    /// also the second of two; and any may stand before a slash, which makes an escape that is noticed.
+    pub is_plain: bool,
     /// Expressions of each bit.
     expressions: Vec<Vec<u32>>,
     values: Fingerprints,
@@ -24,7 +27,8 @@ impl Starts {
         let tables = Box::new([[0; 256]; LENGTH]);
         let expressions = vec![Vec::new(); u64::BITS as usize];
         let (within_word, values) = (Box::new([0; 256]), Fingerprints::new(values));
-        let mut starts = Self { tables, within_word, expressions, values };
+        let is_plain = true;
+        let mut starts = Self { tables, within_word, is_plain, expressions, values };
         for (index, expression) in program.expressions() {
             if !matches!(expression.role, Role::Ending) {
                 starts.add(program, index);
@@ -63,7 +67,7 @@ impl Starts {
         self.add_within_word(program, expression, bit);
         let mut states = vec![program.start(expression)];
         let mut is_any = false;
-        for table in self.tables.iter_mut() {
+        for (at, table) in self.tables.iter_mut().enumerate() {
             let mut visited = HashSet::new();
             let mut behind = Vec::new();
             while let Some(state) = states.pop() {
@@ -77,6 +81,10 @@ impl Starts {
                     let bytes = usize::from(first)..=usize::from(last);
                     table[bytes].iter_mut().for_each(|set| *set |= bit);
                     behind.push(next);
+                    let has = |byte| (first..=last).contains(&byte);
+                    let is_plain = first >= b' ' && !has(b'"');
+                    let is_escape = at > 0 && has(b'\\') && !precedes_slash(program, next);
+                    self.is_plain &= is_plain && !is_escape;
                 }
             }
             if is_any {
@@ -115,12 +123,14 @@ impl Starts {
         }
     }
 
-    /// True if no pattern can have a character among its first ones that is escaped in JSON. A backslash may be the first:
-    /// it is the second of two then.
-    pub fn is_plain(&self) -> bool {
-        let is_free = |at: usize, byte: u8| self.tables[at][usize::from(byte)] == 0;
-        (0..LENGTH).all(|at| (0..b' ').chain([b'"']).all(|byte| is_free(at, byte)))
-            && (1..LENGTH).all(|at| is_free(at, b'\\'))
+    /// True if nothing begins in a piece of a text that is written in JSON, nor at its end.
+    pub fn is_clean_piece(&self, json: &[u8]) -> bool {
+        let rest = (json.len() + 1).saturating_sub(LENGTH);
+        let begins = |at: usize| {
+            let bytes = json[at..].iter().zip(self.tables.iter());
+            bytes.fold(u64::MAX, |set, (byte, table)| set & table[usize::from(*byte)]) != 0
+        };
+        self.values.is_empty && self.window(json).is_none() && !(rest..json.len()).any(begins)
     }
 
     /// True if a value may begin with the first bytes of a text.
@@ -165,4 +175,27 @@ impl Starts {
         });
         bits.flat_map(|bit| self.expressions[bit].iter().copied())
     }
+}
+
+/// True if only slashes, or backslashes before slashes, can stand at a state.
+fn precedes_slash(program: &Program, state: u32) -> bool {
+    let (mut states, mut visited) = (vec![state], HashSet::new());
+    while let Some(number) = states.pop() {
+        if !visited.insert(number) {
+            continue;
+        }
+        let state = program.state(number);
+        states.extend(state.without_byte());
+        for (first, last, next) in state.ranges() {
+            match (first, last) {
+                (b'/', b'/') => {}
+                (b'\\', b'\\') => states.push(next),
+                _ => return false,
+            }
+        }
+        if matches!(state, State::Match) {
+            return false;
+        }
+    }
+    true
 }
