@@ -30,15 +30,29 @@ impl Secrets {
         let mut at = 0;
         while let Some(index) = self.starts.window(&text[at..]) {
             at += index;
-            let is_odd = form == Form::Json && is_behind_escape(text, at);
-            if is_odd || self.starts.begins_value(&text[at..]) {
+            if self.starts.begins_value(&text[at..]) {
                 return false;
             }
-            let first = at;
+            let begins = match form {
+                Form::Text => self.starts.anywhere(text, at) != 0,
+                Form::Json => self.starts.begins_in_json(text, at),
+            };
+            if !begins {
+                at += 1;
+                continue;
+            }
+            if form == Form::Json && is_behind_escape(text, at) {
+                return false;
+            }
+            // What follows is the end of a text, or another character than in the text.
+            let special = memchr::memchr2(b'"', b'\\', &text[at + 1..]);
+            let end = match (form, special) {
+                (Form::Json, Some(special)) => at + 1 + special,
+                _ => text.len(),
+            };
+            let text = &text[..end];
             loop {
-                let Some(byte) = text.get(at) else { return false };
-                // What follows is the end of the text, or another character than in the text.
-                if form == Form::Json && at > first && matches!(byte, b'"' | b'\\') {
+                if at == end {
                     return false;
                 }
                 search.byte(self, scratch, text, at);
@@ -74,5 +88,6 @@ impl Search {
 
 /// True if the byte before a place may be the letter of an escape: it is no part of a word then.
 fn is_behind_escape(json: &[u8], at: usize) -> bool {
-    at.checked_sub(2).is_some_and(|before| json[before] == b'\\')
+    let is_word = json[at].is_ascii_alphanumeric() || json[at] == b'_';
+    is_word && at.checked_sub(2).is_some_and(|before| json[before] == b'\\')
 }

@@ -7,11 +7,14 @@ use super::fingerprints::{Fingerprints, LENGTH};
 use super::look::is_ascii_word;
 use super::program::{Program, Role, State};
 
+/// First bytes that are compared where the first [`LENGTH`] fit.
+const DEPTH: usize = 8;
+
 /// For each of the first bytes and each value of it, the set of patterns that can have this byte there, as bits; and the
 /// fingerprints of the values.
 #[derive(Debug)]
 pub struct Starts {
-    tables: Box<[[u64; 256]; LENGTH]>,
+    tables: Box<[[u64; 256]; DEPTH]>,
     /// As the first table, behind a letter, a digit or `_`, where no word begins.
     within_word: Box<[u64; 256]>,
     /// True if each pattern begins with characters that are not escaped in JSON. A backslash may be the first one, for it is
@@ -24,7 +27,7 @@ pub struct Starts {
 
 impl Starts {
     pub fn new<'a>(program: &Program, values: impl Iterator<Item = &'a [u8]>) -> Self {
-        let tables = Box::new([[0; 256]; LENGTH]);
+        let tables = Box::new([[0; 256]; DEPTH]);
         let expressions = vec![Vec::new(); u64::BITS as usize];
         let (within_word, values) = (Box::new([0; 256]), Fingerprints::new(values));
         let is_plain = true;
@@ -84,7 +87,7 @@ impl Starts {
                     let has = |byte| (first..=last).contains(&byte);
                     let is_plain = first >= b' ' && !has(b'"');
                     let is_escape = at > 0 && has(b'\\') && !precedes_slash(program, next);
-                    self.is_plain &= is_plain && !is_escape;
+                    self.is_plain &= at >= LENGTH || is_plain && !is_escape;
                 }
             }
             if is_any {
@@ -126,11 +129,15 @@ impl Starts {
     /// True if nothing begins in a piece of a text that is written in JSON, nor at its end.
     pub fn is_clean_piece(&self, json: &[u8]) -> bool {
         let rest = (json.len() + 1).saturating_sub(LENGTH);
-        let begins = |at: usize| {
-            let bytes = json[at..].iter().zip(self.tables.iter());
-            bytes.fold(u64::MAX, |set, (byte, table)| set & table[usize::from(*byte)]) != 0
-        };
-        self.values.is_empty && self.window(json).is_none() && !(rest..json.len()).any(begins)
+        let begins = |at: usize| self.begins_in_json(json, at);
+        let mut from = 0;
+        while let Some(index) = self.window(&json[from..]) {
+            if begins(from + index) {
+                return false;
+            }
+            from += index + 1;
+        }
+        self.values.is_empty && !(rest..json.len()).any(begins)
     }
 
     /// True if a value may begin with the first bytes of a text.
@@ -141,16 +148,34 @@ impl Starts {
 
     #[inline]
     fn begins_pattern(&self, window: &[u8; LENGTH]) -> bool {
-        let [first, second, third, fourth] = &*self.tables;
+        let [first, second, third, fourth, ..] = &*self.tables;
         let set = first[usize::from(window[0])] & second[usize::from(window[1])];
         set != 0 && set & third[usize::from(window[2])] & fourth[usize::from(window[3])] != 0
+    }
+
+    /// True if a pattern can begin at a place of a text that is written in JSON, where another character follows than in the
+    /// text from the next escape or quote on.
+    pub fn begins_in_json(&self, json: &[u8], at: usize) -> bool {
+        let same = json[at + 1..]
+            .iter()
+            .take(DEPTH)
+            .take_while(|byte| !matches!(byte, b'"' | b'\\'))
+            .count();
+        let end = if same >= LENGTH { at + 1 + same } else { (at + LENGTH).min(json.len()) };
+        self.anywhere(&json[..end], at) != 0
+    }
+
+    /// The set of patterns that can begin at a place, whatever stands before it, as bits.
+    #[inline]
+    pub fn anywhere(&self, piece: &[u8], at: usize) -> u64 {
+        let bytes = piece[at..].iter().zip(self.tables.iter());
+        bytes.fold(u64::MAX, |set, (byte, table)| set & table[usize::from(*byte)])
     }
 
     /// The set of patterns that can begin at a place, as bits; `before` is the byte before the piece.
     #[inline]
     pub fn patterns(&self, before: Option<u8>, piece: &[u8], at: usize) -> u64 {
-        let bytes = piece[at..].iter().zip(self.tables.iter());
-        let set = bytes.fold(u64::MAX, |set, (byte, table)| set & table[usize::from(*byte)]);
+        let set = self.anywhere(piece, at);
         let before = at.checked_sub(1).map_or(before, |at| Some(piece[at]));
         match piece.get(at) {
             Some(byte) if set != 0 && is_ascii_word(before) => {
