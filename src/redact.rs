@@ -10,6 +10,7 @@ pub mod rules;
 mod search;
 mod stage;
 mod stream;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod text;

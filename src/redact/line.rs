@@ -90,6 +90,7 @@ pub(super) fn redact(
     let line = event.line;
     let is_clean = known.is_none()
         && hiding.is_empty()
+        && event.kind != Type::TurnFailed
         && finder.is_clean(line.as_bytes(), Form::Json)
         && !has_base64(event);
     if is_clean {
@@ -225,6 +226,9 @@ impl Redaction<'_, '_> {
             text.keep(|rule| finder.is_value(rule));
             return Some(text);
         }
+        if path.keys() == ["stderr_tail"] {
+            return self.tail(raw);
+        }
         let end = if is_in(&WHOLE) { TextEnd::Whole } else { TextEnd::Cut };
         let earlier = hiding.of(self.kind.name(), path.keys());
         let had = earlier.is_some();
@@ -233,7 +237,18 @@ impl Redaction<'_, '_> {
         if had || search.is_some() {
             hiding.set(self.kind.name(), path.keys(), search);
         }
+        if let (["message"], Some(text)) = (path.keys(), &text) {
+            finder.decoded(raw, |_, line| hiding.logged.add(line, text.hidden()));
+        }
         text
+    }
+
+    /// The tail of stderr, which may begin within a secret.
+    fn tail(&mut self, raw: &str) -> Option<Text> {
+        let Self { finder, hiding, .. } = self;
+        let mut text = finder.string(raw, TextEnd::Cut, None).unwrap_or_default();
+        text.hide(finder.decoded(raw, |_, tail| hiding.logged.find(tail)));
+        Some(text)
     }
 
     /// Replaces what is found in bytes that wrap or another filter could not read as text.

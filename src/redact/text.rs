@@ -67,6 +67,17 @@ impl Text {
         &self.hidden
     }
 
+    /// Hides more parts of a text that has ended.
+    pub(super) fn hide(&mut self, mut parts: Vec<Hidden>) {
+        self.hidden.append(&mut parts);
+        self.hidden.sort_by_key(|part| (part.start, std::cmp::Reverse(part.end)));
+        self.hidden.dedup_by(|next, part| {
+            let overlaps = next.start < part.end;
+            part.end = if overlaps { part.end.max(next.end) } else { part.end };
+            overlaps
+        });
+    }
+
     /// Keeps the hidden parts of some rules.
     pub(super) fn keep(&mut self, counts: impl Fn(RuleId) -> bool) {
         self.hidden.retain(|part| counts(part.rule));

@@ -303,3 +303,22 @@ fn a_long_line_is_searched_as_it_is() {
         assert_eq!(out, format!("{want}\n{{\"v\":1,\"type\":\"a\"}}\n"));
     }
 }
+
+#[test]
+fn a_tail_of_stderr_that_begins_within_a_secret_is_hidden() {
+    let secret = ["ghp_", &"aB3".repeat(12)].concat();
+    let lines = format!("error: bad token {secret}\nsecond line\n");
+    for cut in 0..lines.len() {
+        let mut pipe = Pipe::new(&[], built_in());
+        for (seq, line) in lines.lines().enumerate() {
+            let log = json!({"type": "status", "kind": "log", "message": line, "data": {"from": "stderr"}});
+            pipe.line(&event("s", seq as u64 + 1, &log));
+        }
+        let end = json!({"type": "turn_failed", "error": {"code": "exit_nonzero", "message": "x"},
+            "stderr_tail": &lines[cut..]});
+        pipe.line(&event("s", 9, &end));
+        let out = pipe.out();
+        assert_no_leak(&out, &secret, &format!("{cut}"));
+        assert!(out.contains("second line") || cut > 60, "{out}");
+    }
+}
