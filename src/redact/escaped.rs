@@ -45,13 +45,13 @@ fn surrogates(bytes: &[u8]) -> (usize, char) {
 }
 
 /// Position in a string and in the text that it stands for.
-struct Place<'a> {
+struct RawPlace<'a> {
     raw: &'a [u8],
     at: usize,
     offset: u64,
 }
 
-impl Place<'_> {
+impl RawPlace<'_> {
     /// Moves on to `offset` in the text, or to the end. A character that begins before `offset` is passed whole.
     fn pass(&mut self, offset: u64) {
         while self.offset < offset && self.at < self.raw.len() {
@@ -78,7 +78,7 @@ pub(super) fn replace(
     mut mark: impl FnMut(&Hidden, &mut Vec<u8>),
     out: &mut Vec<u8>,
 ) {
-    let mut place = Place { raw: raw.as_bytes(), at: 0, offset: begin };
+    let mut place = RawPlace { raw: raw.as_bytes(), at: 0, offset: begin };
     let first = hidden.partition_point(|part| part.end <= begin);
     for part in &hidden[first..] {
         let kept = place.at;

@@ -21,12 +21,17 @@ pub(super) struct Found {
     pub(super) end: usize,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Container {
+    Object,
+    Array,
+}
+
 /// Keys that lead to a value, with their escapes.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Path<'a> {
     keys: Vec<&'a str>,
-    /// One for each open object or array: true for an object.
-    objects: Vec<bool>,
+    open: Vec<Container>,
     /// Objects among them.
     depth: usize,
 }
@@ -42,13 +47,13 @@ impl<'a> Path<'a> {
         self.depth
     }
 
-    fn open(&mut self, is_object: bool) {
-        self.objects.push(is_object);
-        self.depth += usize::from(is_object);
+    fn open(&mut self, container: Container) {
+        self.open.push(container);
+        self.depth += usize::from(container == Container::Object);
     }
 
     fn close(&mut self) -> Option<()> {
-        if self.objects.pop()? {
+        if self.open.pop()? == Container::Object {
             self.depth -= 1;
             self.keys.truncate(self.depth);
         }
@@ -84,7 +89,8 @@ pub(super) fn walk<'a>(
                 }
                 each(Found { token, start, end }, &path)?;
             }
-            b'{' | b'[' => path.open(byte == b'{'),
+            b'{' => path.open(Container::Object),
+            b'[' => path.open(Container::Array),
             b'}' | b']' => path.close()?,
             b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' => {}
             b'-' | b'0'..=b'9' => {
@@ -102,7 +108,7 @@ pub(super) fn walk<'a>(
         }
         match byte {
             b'{' => expects_key = true,
-            b',' => expects_key = path.objects.last() == Some(&true),
+            b',' => expects_key = path.open.last() == Some(&Container::Object),
             b':' | b'[' | b'}' | b']' => expects_key = false,
             _ => {}
         }

@@ -7,29 +7,29 @@ mod driven;
 mod feed;
 mod outlet;
 mod requests;
+mod starting;
 mod wait;
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::child::{self, Agent, Guarded, Stdin};
+use super::child::{Agent, Guarded, Stdin};
 use super::clock::Clock;
 use super::guardian::Message;
 use super::input::{self, Read};
 use super::once::KeyLock;
-use super::output::{Output, StdoutEnd, print, warn};
+use super::output::{Output, StdoutEnd};
 use super::record::Record;
-use super::signal::{Death, ENDS, OnRepeat, Signals};
+use super::signal::{Death, Signals};
 use super::spool::{Spool, SpoolLimits};
 use crate::adapter::Order;
 use crate::drive::Driver;
-use crate::exit::{Exit, Refusal};
-use crate::guard::Ended;
+use crate::exit::Exit;
 use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
@@ -41,6 +41,7 @@ use driven::Sends;
 use feed::{Feed, Wants};
 pub use outlet::Outlet;
 use requests::PendingRequests;
+use starting::{spawn_failed, start};
 use wait::Whose;
 
 /// Output that may wait for the reader, in bytes; past that the agent's output waits in the spool.
@@ -90,41 +91,6 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
             host.run()
         }
         Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),
-    }
-}
-
-fn start(plan: &mut Plan) -> Result<(Agent, Option<Console>, Signals), Refusal> {
-    let program = plan.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let ours = |what| move |e| child::lacking(program, what, &e);
-    let console = plan.pty.then(|| Console::open(plan.stdin)).transpose();
-    let (pty, console) = console.map_err(ours("there is no terminal for it"))?.unzip();
-    let queued = plan.lock.as_mut().and_then(|lock| lock.signals.take());
-    let signals = catch(queued, console.is_some().then_some(SIGWINCH));
-    let signals = signals.map_err(ours("spile cannot catch signals"))?;
-    let lock = plan.lock.as_ref().map(KeyLock::fd);
-    let agent = child::spawn(&plan.argv, plan.stdin, pty, lock)?;
-    Ok((agent, console, signals))
-}
-
-/// Catches the signals of a run, `more` among them; those that are `queued` stay.
-fn catch(queued: Option<Signals>, more: Option<i32>) -> std::io::Result<Signals> {
-    let signals = queued.map_or_else(|| Signals::catch(&ENDS, OnRepeat::Report), Ok)?;
-    let more: Vec<i32> = [SIGCHLD, SIGCONT, SIGTSTP].into_iter().chain(more).collect();
-    signals.add(&more).map(|()| signals)
-}
-
-fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &Refusal) -> Exit {
-    warn(format_args!("{}", error.why));
-    let now = Clock::start().now();
-    if let Some(record) = &mut plan.record {
-        record.exit(now, Ended::Exited(error.exit.code().into()));
-    }
-    tap.on_spawn_failed(now, &error.why);
-    plan.outlet.pass(now, &tap.guard().take_lines());
-    plan.outlet.end(now);
-    match print(&plan.outlet.take()) {
-        Exit::Success => error.exit,
-        other => other,
     }
 }
 
