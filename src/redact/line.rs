@@ -175,7 +175,8 @@ impl Redaction<'_, '_> {
         if token != Token::Key && self.is_fixed(path) {
             let rule = text.hidden().first().map(|part| self.finder.secrets.name(part.rule));
             self.stop = Some(Stop::Refused {
-                field: path.keys().join("."),
+                // Keys further inside are the input's own.
+                field: path.keys().iter().take(2).copied().collect::<Vec<_>>().join("."),
                 rule: rule.unwrap_or_default().to_owned(),
             });
             return None;

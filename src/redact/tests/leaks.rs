@@ -322,3 +322,28 @@ fn a_tail_of_stderr_that_begins_within_a_secret_is_hidden() {
         assert!(out.contains("second line") || cut > 60, "{out}");
     }
 }
+
+#[test]
+fn a_secret_in_rare_escapes_is_found() {
+    let secret = ["ghp_", &"aB3".repeat(12)].concat();
+    let numbered: String = secret.chars().map(|c| format!("\\u{:04X}", u32::from(c))).collect();
+    let mut pipe = Pipe::new(&[("pw", "a/b\"c\\d\u{e4}/")], built_in());
+    let texts = [
+        numbered.clone(),
+        format!("https:\\/\\/user:{}@example.org {numbered}", "hunter2x"),
+        r#"\u0061\/b\"c\\d\u00e4/"#.to_owned(),
+        r#"a/b\u0022c\\d\u00E4\/"#.to_owned(),
+    ];
+    for (seq, text) in texts.iter().enumerate() {
+        for kind in ["text_delta\",\"block\":\"b1\",\"kind\":\"answer", "status\",\"kind\":\"x"] {
+            let key = if kind.starts_with("text") { "text" } else { "message" };
+            pipe.line(&format!(
+                r#"{{"v":1,"type":"{kind}","stream":"s{seq}","turn":1,"seq":1,"ts":"2026-11-28T20:22:44.372Z","{key}":"{text} "}}"#
+            ));
+            let out = pipe.out();
+            assert!(out.contains("[redacted:"), "{out}");
+            assert_no_leak(&out, &secret, text);
+            assert!(!out.contains("hunter2x"), "{out}");
+        }
+    }
+}
