@@ -17,6 +17,7 @@ mod literals;
 mod look;
 mod program;
 mod recent;
+mod refusal;
 mod secrets;
 mod starts;
 #[cfg(test)]

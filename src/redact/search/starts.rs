@@ -6,9 +6,13 @@ use std::collections::HashSet;
 use super::fingerprints::{Fingerprints, LENGTH};
 use super::look::is_ascii_word;
 use super::program::{Program, Role, State};
+use super::refusal::Refusal;
+
+/// Bytes behind a place that are looked at for a refusal.
+pub const MOST_LOOKED_AT: usize = 64;
 
 /// First bytes that are compared where the first [`LENGTH`] fit.
-const DEPTH: usize = 8;
+pub const DEPTH: usize = 8;
 
 /// For each of the first bytes and each value of it, the set of patterns that can have this byte there, as bits; and the
 /// fingerprints of the values.
@@ -22,6 +26,8 @@ pub struct Starts {
     pub is_plain: bool,
     /// Expressions of each bit.
     expressions: Vec<Vec<u32>>,
+    /// Quick refusal of each bit's expression, if it has one and shares the bit with no other.
+    refusals: Vec<Option<Refusal>>,
     values: Fingerprints,
 }
 
@@ -31,10 +37,14 @@ impl Starts {
         let expressions = vec![Vec::new(); u64::BITS as usize];
         let (within_word, values) = (Box::new([0; 256]), Fingerprints::new(values));
         let is_plain = true;
-        let mut starts = Self { tables, within_word, is_plain, expressions, values };
+        let refusals = vec![None; u64::BITS as usize];
+        let mut starts = Self { tables, within_word, is_plain, expressions, refusals, values };
         for (index, expression) in program.expressions() {
             if !matches!(expression.role, Role::Ending) {
                 starts.add(program, index);
+                let bit = index as usize % starts.expressions.len();
+                let is_alone = starts.expressions[bit].len() == 1;
+                starts.refusals[bit] = is_alone.then(|| Refusal::of(program, index)).flatten();
             }
         }
         starts
@@ -158,7 +168,7 @@ impl Starts {
     pub fn begins_in_json(&self, json: &[u8], at: usize) -> bool {
         let same = json[at + 1..]
             .iter()
-            .take(DEPTH)
+            .take(MOST_LOOKED_AT)
             .take_while(|byte| !matches!(byte, b'"' | b'\\'))
             .count();
         let end = if same >= LENGTH { at + 1 + same } else { (at + LENGTH).min(json.len()) };
@@ -168,8 +178,28 @@ impl Starts {
     /// The set of patterns that can begin at a place, whatever stands before it, as bits.
     #[inline]
     pub fn anywhere(&self, piece: &[u8], at: usize) -> u64 {
-        let bytes = piece[at..].iter().zip(self.tables.iter());
-        bytes.fold(u64::MAX, |set, (byte, table)| set & table[usize::from(*byte)])
+        let mut set = u64::MAX;
+        for (byte, table) in piece[at..].iter().zip(self.tables.iter()) {
+            set &= table[usize::from(*byte)];
+            if set == 0 {
+                return 0;
+            }
+        }
+        let rest = &piece[at..];
+        self.refuse(set, rest)
+    }
+
+    /// The set without the patterns that surely do not match from the beginning of a text on, nor reach its end.
+    fn refuse(&self, mut set: u64, text: &[u8]) -> u64 {
+        let mut left = set;
+        while left != 0 {
+            let bit = left.trailing_zeros() as usize;
+            if self.refusals[bit].as_ref().is_some_and(|refusal| refusal.refuses(text)) {
+                set &= !(1 << bit);
+            }
+            left &= left - 1;
+        }
+        set
     }
 
     /// The set of patterns that can begin at a place, as bits; `before` is the byte before the piece.
