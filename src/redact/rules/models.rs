@@ -8,7 +8,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "Anthropic API key, admin key or OAuth token",
         regex: word!("sk-ant-[a-z]{3,8}[0-9]{2}-[A-Za-z0-9_-]{24,}"),
         until: None,
-        source: "https://docs.claude.com/en/api/overview; GitHub: supported secret scanning patterns (anthropic_api_key)",
+        source: "https://docs.claude.com/en/api/overview; https://github.com/trufflesecurity/trufflehog (anthropic)",
         secrets: &["sk-ant-api03-<93 url>AA", "sk-ant-oat01-<95 url>", "sk-ant-admin01-<93 url>AA"],
         others: &[
             "sk-ant-api03-...",
@@ -76,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "xAI API key",
         regex: word!("xai-", "[A-Za-z0-9]{70,}"),
         until: None,
-        source: "https://docs.x.ai/docs/overview; GitHub: supported secret scanning patterns (xai_api_key)",
+        source: "https://docs.x.ai/docs/overview; https://github.com/trufflesecurity/trufflehog (xai)",
         secrets: &["xai-«<80 alnum>»"],
         others: &["xai-org", "xai-<20 alnum>", "maxai-<80 alnum>"],
     },
