@@ -42,7 +42,7 @@ const MAX_LINE: &str = "Longest line that is parsed; a longer one is searched as
 
 const EXAMPLES: &str = "Examples:
   spile wrap -- claude -p hi --output-format stream-json --verbose \\
-    | spile redact --env | spile tee http://localhost:8080/events
+    | spile redact --env | spile tee run.ndjson | spile view
   spile redact --value-file .env run.ndjson \\
     | spile export --to html >run.html
   spile redact --pattern 'ticket=ACME-[0-9]{6}' --keyed run.ndjson
