@@ -58,7 +58,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "OpenRouter API key",
         regex: word!("sk-or-v1-[0-9a-f]{64}"),
         until: None,
-        source: "https://openrouter.ai/docs/api-keys",
+        source: "https://openrouter.ai/docs/api-keys; https://github.com/trufflesecurity/trufflehog (openrouter)",
         secrets: &["sk-or-v1-<64 hex>"],
         others: &["sk-or-v1-...", "sk-or-v1-<20 hex>", "desk-or-v1-table"],
     },
