@@ -144,6 +144,7 @@ const EXAMPLES: &str = "Examples:
   codex exec --json 'explain this repo' </dev/null \\
     | spile wrap --label docs | spile view
   spile wrap -- make test | spile view --format plain
+  spile wrap --redact --env -- make test >run.ndjson
   spile wrap --cancel-when 'after=20m,repeat=5,match=rm -rf' \\
     -- claude -p 'fix the tests' --output-format stream-json --verbose \\
     >run.ndjson";

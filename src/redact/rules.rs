@@ -28,7 +28,8 @@ pub struct Rule {
     pub regex: &'static str,
     /// End of the secret, if it is known only by a marker behind it.
     pub until: Option<Until>,
-    /// Document that describes the shape: a URL, or the name of the vendor's documentation.
+    /// URLs of the documents that describe the shape or the kind of secret, separated by `; `, each perhaps with the name under
+    /// which it stands there. Where the vendor documents no shape, one is a table of rules that has it.
     pub source: &'static str,
     /// Texts of which the whole is hidden, or what stands between `«` and `»`. `<36 alnum>` stands for 36 characters of a
     /// class.

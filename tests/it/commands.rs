@@ -11,6 +11,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
     (&["chunk", "--for", "plain"], STATUS),
     (&["heartbeat"], EVENT),
     (&["cancel", "--after", "1h"], EVENT),
+    (&["redact"], EVENT),
     (&["merge", "-"], EVENT),
     (&["merge", "x=-"], EVENT),
     (&["tee"], EVENT),

@@ -11,37 +11,52 @@ use clap::ValueHint;
 
 use crate::cmd::{common, usage};
 use crate::redact::file::{self, FileRule};
-use crate::redact::{Options, Part, Pattern, Redact, Refused, Until, rules, values};
+use crate::redact::{Options, Part, Pattern, Redact, Refused, Until, WITHIN, rules, values};
 use crate::term::quoted;
 
 /// Secrets that are replaced.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Secrets")]
 pub(in crate::cmd) struct SecretArgs {
-    /// Also the values of this process's variables whose names speak of keys, tokens, secrets or passwords
+    /// Also replace the values of environment variables whose names say key, token, secret, password or the like
+    ///
+    /// Left out are values of fewer than 8 bytes, numbers, switches such as `disabled`, paths, and references such as `$KEY`.
+    /// The name of the rule is `env:VARIABLE`.
     #[arg(long)]
     env: bool,
-    /// Also the text of this file, its lines, and the values of its assignments
+    /// Also replace the text of this file, each of its lines, and the values of its assignments
+    ///
+    /// The file holds secrets: one, one in each line, or NAME=value as in `.env`. A line counts if it has 8 bytes or more, also one
+    /// such as LOG_LEVEL=debug. The value of an assignment counts by itself if the name says key, token, secret, password or the
+    /// like. The name of the rule is `file:` and that of the file. May be given several times.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     value_file: Vec<PathBuf>,
-    /// Also the rules of this file, in the format of gitleaks
+    /// Also replace what the rules of this file match: TOML in the format of gitleaks
+    ///
+    /// A rule has `id`, `regex` and perhaps `description`, `secretGroup`, `end` (a regex: everything up to it is replaced) and
+    /// `lines` (most lines up to the end, default 200). `keywords`, `entropy` and `tags` have no effect; other keys are refused.
+    /// May be given several times.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     rules: Vec<PathBuf>,
-    /// Also what this regular expression matches; of a group named `secret` only that part
+    /// Also replace what this regular expression matches, or only its group `secret`: '(?<secret>...)'
+    ///
+    /// The syntax is that of Rust's crate regex. NAME is the name of the rule. May be given several times.
     #[arg(long, value_name = "NAME=REGEX", value_parser = pattern)]
     pattern: Vec<(String, String)>,
-    /// Of the built-in rules only this one
+    /// Of the built-in rules use only this one; may be given several times
     #[arg(long, value_name = "RULE", value_parser = rule, conflicts_with = "skip")]
     only: Vec<String>,
-    /// Not this built-in rule
+    /// Do not use this built-in rule; may be given several times
     #[arg(long, value_name = "RULE", value_parser = rule)]
     skip: Vec<String>,
-    /// Add a hash to each replacement: equal secrets have equal ones, in this run alone
+    /// Add a hash to each replacement: equal secrets have equal hashes, within this run only
     #[arg(long)]
     keyed: bool,
-    /// Longest time that text waits because it may be the beginning of a secret
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = common::duration)]
-    within: Duration,
+    /// Longest time that text waits because it may be the beginning of a secret [default: 1s]
+    ///
+    /// After that a beginning of fewer than 6 characters leaves, and a longer one is replaced. The rest is replaced in any case.
+    #[arg(long, value_name = "DURATION", value_parser = common::duration)]
+    within: Option<Duration>,
 }
 
 fn pattern(text: &str) -> Result<(String, String), String> {
@@ -95,7 +110,7 @@ impl SecretArgs {
         let values = self.values()?;
         let names: Vec<String> = values.iter().map(|(name, _)| name.clone()).collect();
         let key = if self.keyed { Some(key()?) } else { None };
-        let options = Options { values, patterns, key, within: self.within };
+        let options = Options { values, patterns, key, within: self.within.unwrap_or(WITHIN) };
         options.stage().map_err(|refused| refusal(&refused, &names, &origins))
     }
 
@@ -109,6 +124,7 @@ impl SecretArgs {
             (!self.only.is_empty(), "--only"),
             (!self.skip.is_empty(), "--skip"),
             (self.keyed, "--keyed"),
+            (self.within.is_some(), "--within"),
         ];
         all.into_iter().find_map(|(given, flag)| given.then_some(flag))
     }
@@ -131,7 +147,7 @@ impl SecretArgs {
         }
         for path in &self.value_file {
             let name = path.file_stem().unwrap_or(OsStr::new("file")).to_string_lossy();
-            let values = values::of_file(&text(path)?).map_err(|why| at_file(path, &why))?;
+            let values = values::of_file(&text(path)?).map_err(|why| of_file(path, &why))?;
             found.extend(values.into_iter().map(|value| (format!("file:{name}"), value)));
         }
         Ok(found)
@@ -140,9 +156,15 @@ impl SecretArgs {
 
 fn text(path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path);
-    text.map_err(|why| at_file(path, &why))
+    text.map_err(|why| of_file(path, &why))
 }
 
+/// Error of a file as a whole.
+fn of_file(path: &Path, why: &impl Display) -> anyhow::Error {
+    usage(format_args!("{}: {why}", quoted(&path.to_string_lossy())))
+}
+
+/// Error at a place in a file, which `why` begins with.
 fn at_file(path: &Path, why: &impl Display) -> anyhow::Error {
     usage(format_args!("{}:{why}", quoted(&path.to_string_lossy())))
 }

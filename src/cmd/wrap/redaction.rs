@@ -12,9 +12,11 @@ use crate::stage::{LineStage, Reading};
 /// Replacement of secrets.
 #[derive(Debug, clap::Args)]
 pub(super) struct RedactArgs {
-    /// Replace secrets before an event leaves, as `spile redact` does; the options of Secrets need it
+    /// Replace secrets before an event leaves, as `spile redact` does; the other options of Secrets need it
     ///
-    /// Output that waits for a slow reader stays in memory then, and --record is refused.
+    /// No event with a secret is written to a file or a pipe: output that waits for a slow reader stays in memory (--spool-mem,
+    /// then the agent waits), and --record is refused. The agent's own terminal (--pty) and its questions for permission
+    /// (`spile ps`, --on-permission cmd:COMMAND) are shown as they are.
     #[arg(long, help_heading = "Secrets")]
     redact: bool,
     #[command(flatten)]

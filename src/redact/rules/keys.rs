@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
             "[A-Za-z0-9._~+/-]{19,}[A-Za-z0-9_~+/-]={0,2}"
         ),
         until: None,
-        source: "https://swagger.io/docs/specification/v3_0/authentication/api-keys; the APIs of Anthropic, Google and GitLab",
+        source: "https://swagger.io/docs/specification/v3_0/authentication/api-keys",
         secrets: &[
             "x-api-key: «<32 alnum>»",
             r#""X-Api-Key": "«<40 hex>»""#,
