@@ -53,7 +53,7 @@ impl Outlet {
         std::mem::take(&mut self.io.out)
     }
 
-    /// A line that leaves by another way.
+    /// A line that leaves by another way: an event, or a message for people.
     pub(super) fn apart(&mut self, line: String) -> String {
         match &mut self.redact {
             Some(redact) => redact.consumer().apart(&line),

@@ -71,8 +71,7 @@ fn lines(random: &mut Random) -> Vec<String> {
         let text = format!("Take {} or «{}».\n", SECRETS[number % 2], SECRETS[(number + 1) % 2]);
         for piece in random.pieces(&text, most) {
             let delta = json!({"type": "text_delta", "text": piece});
-            lines
-                .push(event(json!({"type": "content_block_delta", "index": 0, "delta": delta})));
+            lines.push(event(json!({"type": "content_block_delta", "index": 0, "delta": delta})));
         }
         lines.push(event(json!({"type": "content_block_stop", "index": 0})));
         let content = [json!({"type": "text", "text": text})];

@@ -1,6 +1,7 @@
 //! Recordings of real agents of which random texts are declared secret.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -21,9 +22,36 @@ const ROUNDS: usize = 6;
 
 /// Fields that name what belongs together, and words of the format: no secret is taken that stands in one.
 const FIXED: [&str; 30] = [
-    "v", "type", "stream", "turn", "seq", "first_seq", "ts", "label", "parent", "synthetic", "block",
-    "supersedes", "continues", "id", "control", "kind", "runtime", "model", "outcome", "stop", "code",
-    "by", "reason", "session", "state", "source", "status", "from", "adapter", "version",
+    "v",
+    "type",
+    "stream",
+    "turn",
+    "seq",
+    "first_seq",
+    "ts",
+    "label",
+    "parent",
+    "synthetic",
+    "block",
+    "supersedes",
+    "continues",
+    "id",
+    "control",
+    "kind",
+    "runtime",
+    "model",
+    "outcome",
+    "stop",
+    "code",
+    "by",
+    "reason",
+    "session",
+    "state",
+    "source",
+    "status",
+    "from",
+    "adapter",
+    "version",
 ];
 
 /// All recordings as events, by the name of the file.
@@ -68,7 +96,9 @@ fn secrets(events: &[Value], random: &mut Random) -> Vec<String> {
         let part: String = characters[begin..].iter().take(8 + random.below(52)).collect();
         let end = (0..=part.len().min(60)).rev().find(|end| part.is_char_boundary(*end)).unwrap();
         let part = part[..end].trim().to_owned();
-        let stands = |text: &String| text.contains(&part) || part.contains(text) && text.len() > 7;
+        let stands = |text: &String| {
+            text.contains(&part) || part.starts_with(text.as_str()) && text.len() > 5
+        };
         if part.len() >= 8 && !part.contains('\u{fffd}') && !fixed.iter().any(stands) {
             found.insert(part);
         }
@@ -115,8 +145,14 @@ fn sound(lines: &[u8], secrets: &[String]) -> Result<(), String> {
     let mut texts = Vec::new();
     events.iter().for_each(|event| strings(event, &mut texts));
     for (name, block) in blocks(&events) {
-        if block.whole.as_ref().is_some_and(|whole| *whole != block.deltas && !block.deltas.is_empty()) {
-            return Err(format!("block {name} ends in another text than its deltas have: {block:?}"));
+        if block
+            .whole
+            .as_ref()
+            .is_some_and(|whole| *whole != block.deltas && !block.deltas.is_empty())
+        {
+            return Err(format!(
+                "block {name} ends in another text than its deltas have: {block:?}"
+            ));
         }
         texts.push(block.deltas);
     }
@@ -128,9 +164,30 @@ fn sound(lines: &[u8], secrets: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// One way through a recording, and what is wrong with its output.
+fn play(lines: &[u8], secrets: &[String], stage: impl Fn() -> Redact) -> Result<usize, String> {
+    let out = redacted(stage(), lines, lines.len());
+    sound(&out, secrets)?;
+    if out != redacted(stage(), lines, 1) {
+        return Err("reads of one byte make a difference".to_owned());
+    }
+    let marks = String::from_utf8_lossy(&out).matches("[redacted:").count();
+    if marks == 0 {
+        return Err("nothing is replaced".to_owned());
+    }
+    let (first, last) = (coalesced(&out), redacted(stage(), &coalesced(lines), lines.len()));
+    sound(&first, secrets).map_err(|why| format!("redact | coalesce: {why}"))?;
+    sound(&last, secrets).map_err(|why| format!("coalesce | redact: {why}"))?;
+    let (first, last) = (blocks(&parse(&first)), blocks(&parse(&last)));
+    if first != last {
+        return Err(format!("redact | coalesce: {first:?}\ncoalesce | redact: {last:?}"));
+    }
+    Ok(marks)
+}
+
 #[test]
 fn random_texts_of_recordings_are_replaced_and_the_contract_is_kept() {
-    let (mut random, mut count, mut marks) = (Random(7), 0, 0);
+    let (mut random, mut count, mut marks, mut wrong) = (Random(7), 0, 0, String::new());
     for (file, lines) in all() {
         let parsed = parse(&lines);
         for round in 0..ROUNDS {
@@ -138,26 +195,38 @@ fn random_texts_of_recordings_are_replaced_and_the_contract_is_kept() {
             if secrets.is_empty() {
                 continue;
             }
-            let stage = || match round % 2 {
+            let played = play(&lines, &secrets, || match round % 2 {
                 0 => redact(&secrets, Vec::new()),
                 _ => redact(&[], literals(&secrets)),
-            };
-            let out = redacted(stage(), &lines, lines.len());
-            let place = || format!("{}, round {round}, secrets {secrets:?}", file.display());
-            sound(&out, &secrets).unwrap_or_else(|why| panic!("{}: {why}", place()));
-            assert!(out == redacted(stage(), &lines, 1), "{}: reads of one byte", place());
-            let here = String::from_utf8_lossy(&out).matches("[redacted:").count();
-            assert!(here >= secrets.len().min(1), "{}: nothing is replaced", place());
-            let first = coalesced(&out);
-            let last = redacted(stage(), &coalesced(&lines), lines.len());
-            for (name, lines) in [("redact | coalesce", &first), ("coalesce | redact", &last)] {
-                sound(lines, &secrets).unwrap_or_else(|why| panic!("{name}, {}: {why}", place()));
+            });
+            count += 1;
+            match played {
+                Ok(here) => marks += here,
+                Err(why) => {
+                    let _ = writeln!(wrong, "{}, {round}, {secrets:?}: {why}", file.display());
+                }
             }
-            assert_eq!(blocks(&parse(&first)), blocks(&parse(&last)), "{}", place());
-            (count, marks) = (count + 1, marks + here);
         }
     }
     eprintln!("{count} runs, {marks} replacements");
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_secret_that_begins_with_a_word_of_the_format_leaves_the_word() {
+    let words =
+        ["unknown", "cancelled", "reasoning", "execute", "search", "answer", "rate_limited"];
+    let secrets = words.map(|word| format!("{word} kestrel 7719"));
+    for (file, lines) in all() {
+        let out = redacted(redact(&secrets, Vec::new()), &lines, lines.len());
+        contract(&out).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+        for field in ["/outcome", "/kind", "/by", "/tool/kind", "/error/code"] {
+            let words = |lines: &[u8]| -> Vec<Option<Value>> {
+                parse(lines).iter().map(|event| event.pointer(field).cloned()).collect()
+            };
+            assert_eq!(words(&out), words(&lines), "{}: {field}", file.display());
+        }
+    }
 }
 
 /// The built-in rules.
@@ -165,7 +234,8 @@ fn built_in() -> Vec<Pattern> {
     let until = |rule: &rules::Rule| {
         rule.until.map(|until| Until { end: until.end.to_owned(), lines: until.lines })
     };
-    let pattern = |rule: &rules::Rule| Pattern { until: until(rule), ..pattern(rule.name, rule.regex) };
+    let pattern =
+        |rule: &rules::Rule| Pattern { until: until(rule), ..pattern(rule.name, rule.regex) };
     rules::all().map(pattern).collect()
 }
 
@@ -192,7 +262,8 @@ fn the_commands_do_with_recordings_what_the_stages_do() {
         };
         let lines = events(&std::fs::read(&raw).unwrap()).1;
         let secrets = secrets(&parse(&lines), &mut random);
-        let secrets: Vec<String> = secrets.into_iter().filter(|text| !text.contains('\n')).collect();
+        let secrets: Vec<String> =
+            secrets.into_iter().filter(|text| !text.contains('\n')).collect();
         if secrets.is_empty() {
             continue;
         }
@@ -211,7 +282,10 @@ fn the_commands_do_with_recordings_what_the_stages_do() {
             let stdout = output.stdout;
             assert!([0, 1, 75].contains(&shell_code(output.status)), "{script}: {}", output.status);
             sound(&stdout, &secrets).unwrap_or_else(|why| panic!("{script}: {why}"));
-            assert!(String::from_utf8_lossy(&stdout).contains("[redacted:file:values]"), "{script}");
+            assert!(
+                String::from_utf8_lossy(&stdout).contains("[redacted:file:values]"),
+                "{script}"
+            );
         }
     }
 }
