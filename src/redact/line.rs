@@ -231,12 +231,13 @@ impl Redaction<'_, '_> {
 
     /// True for texts that the format prescribes.
     fn is_sound(&self, raw: &str, path: &Path<'_>) -> bool {
-        if self.kind == Type::Other || path.depth() != path.keys().len() {
+        if path.depth() != path.keys().len() {
             return false;
         }
         match path.keys() {
-            ["type"] => raw == self.kind.name(),
             ["ts"] => is_time(raw),
+            _ if self.kind == Type::Other => false,
+            ["type"] => raw == self.kind.name(),
             keys => WORDS.iter().any(|(field, words)| *field == keys && words.contains(&raw)),
         }
     }

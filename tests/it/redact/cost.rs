@@ -137,16 +137,16 @@ const KEY: &str =
 #[test]
 fn memory_for_a_line_over_the_limit_does_not_grow_with_it() {
     let bytes = stress(1 << 30).max(40 << 20);
-    let few = 20 << 20;
-    for (begin, fill, bytes, pattern, most_hidden) in [
-        ("", '.', bytes, PATTERN, 100),
-        (KEY, 'M', bytes, PATTERN, 66_000),
+    let few = 12 << 20;
+    for (begin, fill, bytes, pattern, most_hidden, memory) in [
+        ("", '.', bytes, PATTERN, 100, 65_536),
+        (KEY, 'M', bytes, PATTERN, 66_000, 65_536),
         // All of it may be the beginning of a secret that has no greatest length.
-        ("", 'a', few, "p=[a-z]{8,}x", few),
+        ("", 'a', few, "p=[a-z]{8,}x", few, 24_576),
     ] {
         let script = format!(
             "{{ printf '%s' '{begin}'; head -c {bytes} /dev/zero | tr '\\0' '{fill}'; printf '%s' '{SECRET}'; }} \
-             | (ulimit -d 65536; exec spile redact --pattern '{pattern}' 2>/dev/null) \
+             | (ulimit -d {memory}; exec spile redact --pattern '{pattern}' 2>/dev/null) \
              | wc -c; echo ${{PIPESTATUS[1]}}"
         );
         let (stdout, stderr, _) = bash(&script);

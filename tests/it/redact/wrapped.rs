@@ -144,7 +144,8 @@ fn output_that_waits_for_a_slow_reader_stays_in_memory() {
     let (room, folder) = (Room::new(), tempfile::tempdir().unwrap());
     let lines = 200_000;
     let script = format!("yes 'a {SECRET} b' | head -{lines}");
-    let args = [&REDACT, &["--spool-mem", "64k", "--", "sh", "-c", &script][..]].concat();
+    let args = [&REDACT, &["--within", "1h", "--spool-mem", "64k", "--", "sh", "-c", &script][..]]
+        .concat();
     let mut child = room
         .command(&args)
         .env("TMPDIR", folder.path())
@@ -190,6 +191,9 @@ fn events_of_a_run_that_is_listed_have_no_secret_of_its_command_line() {
     .concat();
     let mut live = Live::spawn(&mut room.command(&args));
     let mut lines = live.until("text_delta");
+    let listed = room.run(&["ps"]).stdout;
+    assert!(String::from_utf8_lossy(&listed).contains("run-1"));
+    assert_hidden(&listed, SECRET);
     room.run(&["cancel", "run-1"]);
     lines.extend(live.end().0);
     assert_hidden(lines.concat().as_bytes(), SECRET);
@@ -208,4 +212,29 @@ fn the_place_of_garbage_is_shown_without_it() {
             "<stdin>:2:1: not a JSON object\n"
         ))
         .then(|stdout| assert_hidden(stdout.as_bytes(), SECRET));
+}
+
+#[test]
+fn a_run_that_waits_for_its_turn_is_redacted() {
+    let room = Room::new();
+    let first = ["wrap", "--once", "k", "--", "sh", "-c", "echo hi; exec sleep 1000"];
+    let mut first = Live::spawn(&mut room.command(&first));
+    first.until("text_delta");
+    let queue = ["--once", "k", "--queue", "--queue-timeout", "10ms"];
+    let label = format!("build {SECRET}");
+    for (options, status) in [(&["--label", label.as_str()][..], 65), (&["--label", "docs"], 79)] {
+        let args = [&REDACT[..], &queue, options, &["--", "true"]].concat();
+        let output = room.run(&args);
+        assert_hidden(&output.stdout, SECRET);
+        assert_hidden(&output.stderr, SECRET);
+        assert_eq!(
+            shell_code(output.status),
+            status,
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert_eq!(output.stdout.is_empty(), status == 65);
+    }
+    first.signal(rustix::process::Signal::TERM);
+    assert_eq!(first.end().1, 143);
 }
