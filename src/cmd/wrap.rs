@@ -213,7 +213,7 @@ pub(super) fn run(mut args: Args) -> Result<Exit> {
 /// Starts the agent.
 fn start(mut args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit> {
     let conditions = args.conditions.options()?;
-    let outlet = args.redaction.outlet(&mut args.supervise)?;
+    let mut outlet = args.redaction.outlet(&mut args.supervise)?;
     let shown = secret::mask(&words(&args.command));
     let at_terminal = run::waiting() == Waiting::Terminal;
     let terminal = if args.pty { Terminal::Yes } else { Terminal::No };
@@ -246,7 +246,7 @@ fn start(mut args: Args, config: Config, from: Option<&'static Spec>) -> Result<
         given => given.unwrap_or(Stdin::Null),
     };
     let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-    let lock = match args.supervise.lock(&mut tap)? {
+    let lock = match args.supervise.lock(&mut tap, &mut outlet)? {
         ControlFlow::Continue(lock) => lock,
         ControlFlow::Break(exit) => return Ok(exit),
     };
@@ -337,10 +337,15 @@ impl Supervise {
     }
 
     /// Takes the lock of --once, or waits for it; breaks if the wait ends without it.
-    fn lock(&self, tap: &mut Tap) -> Result<ControlFlow<Exit, Option<KeyLock>>> {
+    fn lock(
+        &self,
+        tap: &mut Tap,
+        outlet: &mut Outlet,
+    ) -> Result<ControlFlow<Exit, Option<KeyLock>>> {
         let Some(key) = &self.once else { return Ok(ControlFlow::Continue(None)) };
         Ok(match self.queue {
-            true => run::queue(tap, key, common::limit(self.queue_timeout))?.map_continue(Some),
+            true => run::queue((tap, outlet), key, common::limit(self.queue_timeout))?
+                .map_continue(Some),
             false => ControlFlow::Continue(Some(run::lock(key)?)),
         })
     }

@@ -38,6 +38,41 @@ const SIGNATURES: [&str; 4] =
 const WHOLE: [&str; 9] =
     ["paths", "files", "cwd", "path", "file_path", "kind", "runtime", "model", "name"];
 
+/// Words of the format, by the keys of their fields: a field that has one of its words is not searched, though the word may
+/// be the beginning of a secret.
+const WORDS: [(&[&str], &[&str]); 5] = [
+    (&["kind"], &["answer", "reasoning"]),
+    (&["outcome"], &["ok", "error", "denied", "cancelled", "unknown"]),
+    (&["by"], &["signal", "control", "filter", "runtime"]),
+    (
+        &["tool", "kind"],
+        &["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"],
+    ),
+    (
+        &["error", "code"],
+        &[
+            "runtime_error",
+            "missing_result",
+            "truncated",
+            "protocol",
+            "exit_nonzero",
+            "signal",
+            "spawn_failed",
+            "rate_limited",
+            "auth",
+            "max_turns",
+            "budget",
+            "context_window",
+            "refused",
+            "timeout_total",
+            "timeout_idle",
+            "permission",
+            "timeout_first_output",
+            "timeout_tool",
+        ],
+    ),
+];
+
 /// Kinds of status with fields of their own.
 const STATUSES: [(&str, &str); 2] =
     [("session", r#""kind":"session""#), ("diagnostic", r#""kind":"diagnostic""#)];
@@ -196,14 +231,17 @@ impl Redaction<'_, '_> {
         Some(())
     }
 
-    /// True for texts of the envelope that an event of this kind must have: searching them would only take time.
+    /// True for texts that the format prescribes.
     fn is_sound(&self, raw: &str, path: &Path<'_>) -> bool {
-        path.depth() == 1
-            && match path.keys() {
-                ["type"] => self.kind != Type::Other && raw == self.kind.name(),
-                ["ts"] => is_time(raw),
-                _ => false,
-            }
+        if path.depth() != path.keys().len() {
+            return false;
+        }
+        match path.keys() {
+            ["ts"] => is_time(raw),
+            _ if self.kind == Type::Other => false,
+            ["type"] => raw == self.kind.name(),
+            keys => WORDS.iter().any(|(field, words)| *field == keys && words.contains(&raw)),
+        }
     }
 
     /// True for a field that is never changed.

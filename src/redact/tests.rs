@@ -130,3 +130,30 @@ fn the_built_in_rules_are_searched_for_in_json_at_once() {
     );
     assert!(finder.is_clean(line.as_bytes(), search::Form::Json), "{line}");
 }
+
+#[test]
+fn a_word_of_the_format_stays_though_it_is_the_beginning_of_a_secret() {
+    use crate::check::shape::{CANCELLED_BY, CODES, OUTCOMES, TEXT_KINDS, TOOL_KINDS};
+    let body = |field: usize, word: &str| match field {
+        0 => json!({"type": "block_final", "block": "b1", "kind": word, "text": "x"}),
+        1 => json!({"type": "tool_finished", "tool": {"id": "t"}, "outcome": word}),
+        2 => json!({"type": "turn_cancelled", "by": word}),
+        3 => {
+            json!({"type": "tool_started", "tool": {"id": "t", "name": "x", "kind": word, "title": "x"}})
+        }
+        _ => json!({"type": "turn_failed", "error": {"code": word, "message": "x"}}),
+    };
+    for (field, words) in
+        [TEXT_KINDS, OUTCOMES, CANCELLED_BY, TOOL_KINDS, CODES].into_iter().enumerate()
+    {
+        for word in words {
+            let secret = format!("{word} of horses");
+            let mut pipe = Pipe::new(&[("v", &secret)], Vec::new());
+            let line = event("s", 1, &body(field, word));
+            pipe.line(&line);
+            assert_eq!(pipe.out(), format!("{line}\n"));
+            pipe.line(&event("s", 2, &body(field, &secret)));
+            assert!(pipe.out().contains("[redacted:v]"), "{secret}");
+        }
+    }
+}

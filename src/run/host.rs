@@ -82,7 +82,7 @@ pub struct Plan {
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     match start(&mut plan) {
         Ok((agent, console, signals)) => {
-            let shown = plan.shown.clone();
+            let shown = plan.shown.iter().map(|word| plan.outlet.apart(word.clone())).collect();
             let mut plan_prompt = plan.drive.as_mut().and_then(|drive| drive.prompt.take());
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.begin(shown);

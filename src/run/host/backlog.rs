@@ -182,9 +182,9 @@ impl Host<'_> {
             let shown = all.get(..MAX_LEFT).unwrap_or(&all).join(", ");
             let more = if all.len() > MAX_LEFT { ", ..." } else { "" };
             let count = all.len();
-            warn(format_args!(
+            warn(self.outlet.apart(format!(
                 "processes of the agent that could not be killed: {count}: {shown}{more}"
-            ));
+            )));
             let pids = self.left.get(..MAX_LEFT).unwrap_or(&self.left);
             data["left"] = json!({"count": count, "pids": pids});
         }

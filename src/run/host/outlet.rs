@@ -28,7 +28,7 @@ impl Outlet {
     }
 
     /// Takes whole lines, and the passing of time.
-    pub(super) fn pass(&mut self, now: Time, lines: &[u8]) {
+    pub(in crate::run) fn pass(&mut self, now: Time, lines: &[u8]) {
         let Some(redact) = &mut self.redact else {
             self.io.out.extend_from_slice(lines);
             return;
@@ -40,7 +40,7 @@ impl Outlet {
     }
 
     /// Nothing follows.
-    pub(super) fn end(&mut self, now: Time) {
+    pub(in crate::run) fn end(&mut self, now: Time) {
         if let Some(redact) = self.redact.as_mut().filter(|_| !self.ended) {
             redact.on_end(now, &mut self.io);
         }
@@ -48,12 +48,12 @@ impl Outlet {
     }
 
     /// Lines that may leave.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    pub(in crate::run) fn take(&mut self) -> Vec<u8> {
         warn_user(&std::mem::take(&mut self.io.err));
         std::mem::take(&mut self.io.out)
     }
 
-    /// A line that leaves by another way.
+    /// A line that leaves by another way: an event, or a message for people.
     pub(super) fn apart(&mut self, line: String) -> String {
         match &mut self.redact {
             Some(redact) => redact.consumer().apart(&line),
@@ -66,11 +66,11 @@ impl Outlet {
     }
 
     /// True if the events must not leave: a secret stands in a name.
-    pub(super) fn refuses(&self) -> bool {
+    pub(in crate::run) fn refuses(&self) -> bool {
         self.redact.as_ref().is_some_and(Stage::is_over)
     }
 
-    pub(super) fn exit(&self) -> Exit {
+    pub(in crate::run) fn exit(&self) -> Exit {
         self.redact.as_ref().map_or(Exit::Success, Stage::exit)
     }
 }

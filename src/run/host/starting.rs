@@ -36,7 +36,7 @@ fn catch(queued: Option<Signals>, more: Option<i32>) -> std::io::Result<Signals>
 }
 
 pub(super) fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &Refusal) -> Exit {
-    warn(format_args!("{}", error.why));
+    warn(plan.outlet.apart(error.why.clone()));
     let now = Clock::start().now();
     if let Some(record) = &mut plan.record {
         record.exit(now, Ended::Exited(error.exit.code().into()));
