@@ -17,6 +17,9 @@ pub(super) struct Hidden {
 /// Parts that are remembered for the text's repetition at its end; of a text with more of them the repetition is searched.
 const MAX_PARTS: usize = 1 << 16;
 
+/// Bytes that are searched at once.
+const MAX_PIECE: usize = 64 << 10;
+
 /// True if a range of a text has fewer characters than a beginning that is hidden.
 fn is_short(text: &[u8], start: u64, end: u64) -> bool {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
@@ -98,13 +101,16 @@ impl Text {
     }
 
     pub(super) fn feed(&mut self, finder: &mut Finder, piece: &[u8]) {
-        let Finder { secrets, scratch, found, marks, .. } = finder;
-        if marks.is_keyed() {
-            self.undecided.extend_from_slice(piece);
+        // In parts, so that little is kept for a hash.
+        for piece in piece.chunks(MAX_PIECE) {
+            let Finder { secrets, scratch, found, marks, .. } = finder;
+            if marks.is_keyed() {
+                self.undecided.extend_from_slice(piece);
+            }
+            self.search.feed(secrets, scratch, piece, found);
+            self.length += piece.len() as u64;
+            self.take(finder, Continuation::Possible);
         }
-        self.search.feed(secrets, scratch, piece, found);
-        self.length += piece.len() as u64;
-        self.take(finder, Continuation::Possible);
     }
 
     /// Ends a text that was not cut.

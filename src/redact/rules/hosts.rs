@@ -70,10 +70,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         name: "crates-io-token",
         description: "crates.io API token",
-        regex: word!("cio[A-Za-z0-9]{32}(?-u:\\b)"),
+        regex: word!("cio(?:_tp_)?[A-Za-z0-9]{32}(?-u:\\b)"),
         until: None,
         source: "https://github.com/rust-lang/crates.io/blob/main/crates/crates_io_database/src/utils/token.rs",
-        secrets: &["cio<32 alnum>"],
+        secrets: &["cio<32 alnum>", "cio_tp_<32 alnum>"],
         others: &["cioppino", "cio<31 alnum>", "servicio<32 alnum>"],
     },
     Rule {
