@@ -137,7 +137,7 @@ const KEY: &str =
 #[test]
 fn memory_for_a_line_over_the_limit_does_not_grow_with_it() {
     let bytes = stress(1 << 30).max(40 << 20);
-    let few = 12 << 20;
+    let few = 4 << 20;
     for (begin, fill, bytes, pattern, most_hidden) in [
         ("", '.', bytes, PATTERN, 100),
         (KEY, 'M', bytes, PATTERN, 66_000),
