@@ -159,6 +159,15 @@ fn memory_for_a_line_over_the_limit_does_not_grow_with_it() {
 }
 
 #[test]
+fn memory_for_a_hash_does_not_grow_with_the_secret() {
+    let script = "head -c 8M /dev/zero | tr '\\0' y \
+                  | (ulimit -d 24576; exec spile redact --keyed --max-line 64k --pattern 'p=[a-z]{20}' 2>/dev/null); \
+                  echo; echo ${PIPESTATUS[2]}";
+    let (stdout, stderr, _) = bash(script);
+    assert!(stdout.starts_with("[redacted:p:") && stdout.ends_with("]\n0\n"), "{stdout}{stderr}");
+}
+
+#[test]
 fn a_secret_that_is_cut_in_each_of_many_streams_is_hidden_in_all() {
     let delta = |stream: usize, seq: usize, text: &str| {
         event(seq, "text_delta", text)
