@@ -27,6 +27,9 @@ pub struct Redact {
     exit: Exit,
 }
 
+/// Bytes of a line over the limit that are searched at once: its first bytes may come together, as many as the limit allows.
+const LONG_PIECE: usize = 1 << 16;
+
 /// A line over the limit, as a text of bytes.
 #[derive(Debug, Default)]
 struct Long {
@@ -167,9 +170,11 @@ impl OnLine for Redact {
 
     fn on_long(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
         let Some(long) = self.long.as_mut().filter(|_| self.exit == Exit::Success) else { return };
-        long.text.feed(&mut self.finder, bytes);
-        long.held.extend_from_slice(bytes);
-        long.release(&self.finder, &mut io.out);
+        for piece in bytes.chunks(LONG_PIECE) {
+            long.text.feed(&mut self.finder, piece);
+            long.held.extend_from_slice(piece);
+            long.release(&self.finder, &mut io.out);
+        }
         if !long.held.is_empty() {
             let since = *long.since.get_or_insert(now);
             self.due = self.due.into_iter().chain([since + self.within]).min();

@@ -20,6 +20,9 @@ const MAX_PARTS: usize = 1 << 16;
 /// Bytes that are searched at once.
 const MAX_PIECE: usize = 64 << 10;
 
+/// Bytes of a secret that are waited for to hash it: of a longer one the beginning is hashed.
+const MAX_HASHED: u64 = 1 << 16;
+
 /// True if a range of a text has fewer characters than a beginning that is hidden.
 fn is_short(text: &[u8], start: u64, end: u64) -> bool {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
@@ -165,9 +168,10 @@ impl Text {
             self.decided = decided;
             return;
         };
-        // A part that may get longer is no secret to hash yet.
+        // A part that may get longer is no secret to hash yet, unless too much would wait for its end.
         if let (Some(last), Continuation::Possible) = (self.hidden.last(), continuation)
             && last.end == self.length
+            && last.end - last.start < MAX_HASHED
             && last.digest.is_none()
         {
             decided = decided.min(last.start);

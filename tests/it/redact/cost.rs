@@ -137,7 +137,7 @@ const KEY: &str =
 #[test]
 fn memory_for_a_line_over_the_limit_does_not_grow_with_it() {
     let bytes = stress(1 << 30).max(40 << 20);
-    let few = 12 << 20;
+    let few = 4 << 20;
     for (begin, fill, bytes, pattern, most_hidden) in [
         ("", '.', bytes, PATTERN, 100),
         (KEY, 'M', bytes, PATTERN, 66_000),
@@ -156,6 +156,15 @@ fn memory_for_a_line_over_the_limit_does_not_grow_with_it() {
         let want = bytes - most_hidden..bytes + 100;
         assert!(want.contains(&count), "{begin} {pattern}: {count} of {bytes}");
     }
+}
+
+#[test]
+fn memory_for_a_hash_does_not_grow_with_the_secret() {
+    let script = "head -c 8M /dev/zero | tr '\\0' y \
+                  | (ulimit -d 24576; exec spile redact --keyed --max-line 64k --pattern 'p=[a-z]{20}' 2>/dev/null); \
+                  echo \" ${PIPESTATUS[2]}\"";
+    let (stdout, stderr, _) = bash(script);
+    assert!(stdout.starts_with("[redacted:p:") && stdout.ends_with("] 0\n"), "{stdout}{stderr}");
 }
 
 #[test]
