@@ -30,6 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that fit a channel''s limit')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Report that an agent is alive and silent')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Merge several streams into one, in the order in which their lines arrive')
+            [CompletionResult]::new('redact', 'redact', [CompletionResultType]::ParameterValue, 'Replace secrets in events')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a turn: by the name of its run, or as a filter when a condition holds')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Give a message to an agent that runs under `spile wrap --drive`')
             [CompletionResult]::new('permit', 'permit', [CompletionResultType]::ParameterValue, 'Answer an agent''s question for permission')
@@ -65,6 +66,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Session of the agent to continue, by the Agent Client Protocol or codex app-server')
             [CompletionResult]::new('--cancel-when', '--cancel-when', [CompletionResultType]::ParameterName, 'Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas')
             [CompletionResult]::new('--prices', '--prices', [CompletionResultType]::ParameterName, 'Prices of models, for a cost that the runtime does not report before the turn''s end')
+            [CompletionResult]::new('--value-file', '--value-file', [CompletionResultType]::ParameterName, 'Also replace the text of this file, each of its lines, and the values of its assignments')
+            [CompletionResult]::new('--rules', '--rules', [CompletionResultType]::ParameterName, 'Also replace what the rules of this file match: TOML in the format of gitleaks')
+            [CompletionResult]::new('--pattern', '--pattern', [CompletionResultType]::ParameterName, 'Also replace what this regular expression matches, or only its group `secret`: ''(?<secret>...)''')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of the built-in rules use only this one; may be given several times')
+            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Do not use this built-in rule; may be given several times')
+            [CompletionResult]::new('--within', '--within', [CompletionResultType]::ParameterName, 'Longest time that text waits because it may be the beginning of a secret [default: 1s]')
             [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGINT, SIGTERM and SIGKILL')
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Fail the turn and end the agent if the run takes longer; for all limits, 0 is none')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'The same if stdout and stderr are silent for this time')
@@ -82,6 +89,9 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any output of the agent could not be parsed')
             [CompletionResult]::new('--drive', '--drive', [CompletionResultType]::ParameterName, 'Own the agent''s stdin: give it the prompt, take messages, and answer its questions')
             [CompletionResult]::new('--estimate', '--estimate', [CompletionResultType]::ParameterName, 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end')
+            [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Replace secrets before an event leaves, as `spile redact` does; the other options of Secrets need it')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also replace the values of environment variables whose names say key, token, secret, password or the like')
+            [CompletionResult]::new('--keyed', '--keyed', [CompletionResultType]::ParameterName, 'Add a hash to each replacement: equal secrets have equal hashes, within this run only')
             [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'With --once: wait until the run with the key has ended, behind those that wait already')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -131,6 +141,22 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--labels', '--labels', [CompletionResultType]::ParameterName, 'Names of the agents that --each starts [default: 1 to N]')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Runtime of the agents, as for wrap')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one passes unchanged')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;redact' {
+            [CompletionResult]::new('--value-file', '--value-file', [CompletionResultType]::ParameterName, 'Also replace the text of this file, each of its lines, and the values of its assignments')
+            [CompletionResult]::new('--rules', '--rules', [CompletionResultType]::ParameterName, 'Also replace what the rules of this file match: TOML in the format of gitleaks')
+            [CompletionResult]::new('--pattern', '--pattern', [CompletionResultType]::ParameterName, 'Also replace what this regular expression matches, or only its group `secret`: ''(?<secret>...)''')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of the built-in rules use only this one; may be given several times')
+            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Do not use this built-in rule; may be given several times')
+            [CompletionResult]::new('--within', '--within', [CompletionResultType]::ParameterName, 'Longest time that text waits because it may be the beginning of a secret [default: 1s]')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one is searched as it is')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'List the built-in rules with their sources, and exit')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also replace the values of environment variables whose names say key, token, secret, password or the like')
+            [CompletionResult]::new('--keyed', '--keyed', [CompletionResultType]::ParameterName, 'Add a hash to each replacement: equal secrets have equal hashes, within this run only')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -305,6 +331,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that fit a channel''s limit')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Report that an agent is alive and silent')
             [CompletionResult]::new('merge', 'merge', [CompletionResultType]::ParameterValue, 'Merge several streams into one, in the order in which their lines arrive')
+            [CompletionResult]::new('redact', 'redact', [CompletionResultType]::ParameterValue, 'Replace secrets in events')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a turn: by the name of its run, or as a filter when a condition holds')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Give a message to an agent that runs under `spile wrap --drive`')
             [CompletionResult]::new('permit', 'permit', [CompletionResultType]::ParameterValue, 'Answer an agent''s question for permission')
@@ -336,6 +363,9 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;merge' {
+            break
+        }
+        'spile;help;redact' {
             break
         }
         'spile;help;cancel' {

@@ -61,6 +61,9 @@ _spile_known() {
             spile,ps)
                 cmd="spile__subcmd__ps"
                 ;;
+            spile,redact)
+                cmd="spile__subcmd__redact"
+                ;;
             spile,replay)
                 cmd="spile__subcmd__replay"
                 ;;
@@ -124,6 +127,9 @@ _spile_known() {
             spile__subcmd__help,ps)
                 cmd="spile__subcmd__help__subcmd__ps"
                 ;;
+            spile__subcmd__help,redact)
+                cmd="spile__subcmd__help__subcmd__redact"
+                ;;
             spile__subcmd__help,replay)
                 cmd="spile__subcmd__help__subcmd__replay"
                 ;;
@@ -149,7 +155,7 @@ _spile_known() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap coalesce chunk heartbeat merge cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
+            opts="-h -V --help --version wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -477,7 +483,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help)
-            opts="wrap coalesce chunk heartbeat merge cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
+            opts="wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -700,6 +706,20 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__help__subcmd__redact)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__help__subcmd__replay)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -857,6 +877,70 @@ _spile_known() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__redact)
+            opts="-h --list --env --value-file --rules --pattern --only --skip --keyed --within --strict --max-line --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --value-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --rules)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --pattern)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-line)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1085,7 +1169,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__wrap)
-            opts="-h --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --cancel-when --estimate --prices --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --queue --queue-timeout --help"
+            opts="-h --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --cancel-when --estimate --prices --redact --env --value-file --rules --pattern --only --skip --keyed --within --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --queue --queue-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1186,6 +1270,52 @@ _spile_known() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --value-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --rules)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --pattern)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --grace)

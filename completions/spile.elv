@@ -27,6 +27,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that fit a channel''s limit'
             cand heartbeat 'Report that an agent is alive and silent'
             cand merge 'Merge several streams into one, in the order in which their lines arrive'
+            cand redact 'Replace secrets in events'
             cand cancel 'Cancel a turn: by the name of its run, or as a filter when a condition holds'
             cand send 'Give a message to an agent that runs under `spile wrap --drive`'
             cand permit 'Answer an agent''s question for permission'
@@ -61,6 +62,12 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --session 'Session of the agent to continue, by the Agent Client Protocol or codex app-server'
             cand --cancel-when 'Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas'
             cand --prices 'Prices of models, for a cost that the runtime does not report before the turn''s end'
+            cand --value-file 'Also replace the text of this file, each of its lines, and the values of its assignments'
+            cand --rules 'Also replace what the rules of this file match: TOML in the format of gitleaks'
+            cand --pattern 'Also replace what this regular expression matches, or only its group `secret`: ''(?<secret>...)'''
+            cand --only 'Of the built-in rules use only this one; may be given several times'
+            cand --skip 'Do not use this built-in rule; may be given several times'
+            cand --within 'Longest time that text waits because it may be the beginning of a secret [default: 1s]'
             cand --grace 'Time between SIGINT, SIGTERM and SIGKILL'
             cand --timeout 'Fail the turn and end the agent if the run takes longer; for all limits, 0 is none'
             cand --idle-timeout 'The same if stdout and stderr are silent for this time'
@@ -78,6 +85,9 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --strict 'Exit with status 65 if any output of the agent could not be parsed'
             cand --drive 'Own the agent''s stdin: give it the prompt, take messages, and answer its questions'
             cand --estimate 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end'
+            cand --redact 'Replace secrets before an event leaves, as `spile redact` does; the other options of Secrets need it'
+            cand --env 'Also replace the values of environment variables whose names say key, token, secret, password or the like'
+            cand --keyed 'Add a hash to each replacement: equal secrets have equal hashes, within this run only'
             cand --queue 'With --once: wait until the run with the key has ended, behind those that wait already'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -123,6 +133,21 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --labels 'Names of the agents that --each starts [default: 1 to N]'
             cand --from 'Runtime of the agents, as for wrap'
             cand --max-line 'Longest line that is parsed; a longer one passes unchanged'
+            cand --strict 'Exit with status 65 if any line of the input is no event'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;redact'= {
+            cand --value-file 'Also replace the text of this file, each of its lines, and the values of its assignments'
+            cand --rules 'Also replace what the rules of this file match: TOML in the format of gitleaks'
+            cand --pattern 'Also replace what this regular expression matches, or only its group `secret`: ''(?<secret>...)'''
+            cand --only 'Of the built-in rules use only this one; may be given several times'
+            cand --skip 'Do not use this built-in rule; may be given several times'
+            cand --within 'Longest time that text waits because it may be the beginning of a secret [default: 1s]'
+            cand --max-line 'Longest line that is parsed; a longer one is searched as it is'
+            cand --list 'List the built-in rules with their sources, and exit'
+            cand --env 'Also replace the values of environment variables whose names say key, token, secret, password or the like'
+            cand --keyed 'Add a hash to each replacement: equal secrets have equal hashes, within this run only'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -281,6 +306,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand chunk 'Cut text into parts that fit a channel''s limit'
             cand heartbeat 'Report that an agent is alive and silent'
             cand merge 'Merge several streams into one, in the order in which their lines arrive'
+            cand redact 'Replace secrets in events'
             cand cancel 'Cancel a turn: by the name of its run, or as a filter when a condition holds'
             cand send 'Give a message to an agent that runs under `spile wrap --drive`'
             cand permit 'Answer an agent''s question for permission'
@@ -307,6 +333,8 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;heartbeat'= {
         }
         &'spile;help;merge'= {
+        }
+        &'spile;help;redact'= {
         }
         &'spile;help;cancel'= {
         }

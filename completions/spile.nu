@@ -37,6 +37,15 @@ module completions {
     --cancel-when: string     # Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas
     --estimate                # Estimate tokens by characters / 3.5 where the runtime does not report them before the turn's end
     --prices: path            # Prices of models, for a cost that the runtime does not report before the turn's end
+    --redact                  # Replace secrets before an event leaves, as `spile redact` does; the other options of Secrets need it
+    --env                     # Also replace the values of environment variables whose names say key, token, secret, password or the like
+    --value-file: path        # Also replace the text of this file, each of its lines, and the values of its assignments
+    --rules: path             # Also replace what the rules of this file match: TOML in the format of gitleaks
+    --pattern: string         # Also replace what this regular expression matches, or only its group `secret`: '(?<secret>...)'
+    --only: string            # Of the built-in rules use only this one; may be given several times
+    --skip: string            # Do not use this built-in rule; may be given several times
+    --keyed                   # Add a hash to each replacement: equal secrets have equal hashes, within this run only
+    --within: string          # Longest time that text waits because it may be the beginning of a secret [default: 1s]
     --grace: string           # Time between SIGINT, SIGTERM and SIGKILL
     --timeout: string         # Fail the turn and end the agent if the run takes longer; for all limits, 0 is none
     --idle-timeout: string    # The same if stdout and stderr are silent for this time
@@ -133,6 +142,23 @@ module completions {
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
     ...sources: path          # Sources to merge; `./a=b` is a file with = in its name
+  ]
+
+  # Replace secrets in events
+  export extern "spile redact" [
+    --list                    # List the built-in rules with their sources, and exit
+    --env                     # Also replace the values of environment variables whose names say key, token, secret, password or the like
+    --value-file: path        # Also replace the text of this file, each of its lines, and the values of its assignments
+    --rules: path             # Also replace what the rules of this file match: TOML in the format of gitleaks
+    --pattern: string         # Also replace what this regular expression matches, or only its group `secret`: '(?<secret>...)'
+    --only: string            # Of the built-in rules use only this one; may be given several times
+    --skip: string            # Do not use this built-in rule; may be given several times
+    --keyed                   # Add a hash to each replacement: equal secrets have equal hashes, within this run only
+    --within: string          # Longest time that text waits because it may be the beginning of a secret [default: 1s]
+    --strict                  # Exit with status 65 if any line of the input is no event
+    --max-line: string        # Longest line that is parsed; a longer one is searched as it is
+    --help(-h)                # Print help (see more with '--help')
+    ...files: path            # Files to read, one after another; - is stdin [default: -]
   ]
 
   def "nu-complete spile cancel clock" [] {
@@ -371,6 +397,10 @@ module completions {
 
   # Merge several streams into one, in the order in which their lines arrive
   export extern "spile help merge" [
+  ]
+
+  # Replace secrets in events
+  export extern "spile help redact" [
   ]
 
   # Cancel a turn: by the name of its run, or as a filter when a condition holds

@@ -17,6 +17,7 @@ mod ledger;
 mod merge;
 mod permit;
 mod ps;
+mod redact;
 mod replay;
 mod schema;
 mod send;
@@ -79,6 +80,7 @@ commands! {
     Chunk chunk
     Heartbeat heartbeat
     Merge merge
+    Redact redact
     Cancel cancel
     Send send
     Permit permit

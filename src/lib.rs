@@ -76,6 +76,8 @@ pub mod export;
 #[doc(hidden)]
 pub mod ledger;
 #[doc(hidden)]
+pub mod redact;
+#[doc(hidden)]
 pub mod run;
 #[doc(hidden)]
 pub mod stage;

@@ -30,7 +30,7 @@ mod tree;
 pub(crate) use child::Stdin;
 pub(crate) use clock::Clock;
 pub(crate) use guardian::{WORD as GUARDIAN, guardian};
-pub(crate) use host::{Drive, Plan, host};
+pub(crate) use host::{Drive, Outlet, Plan, host};
 pub(crate) use input::{Waiting, waiting};
 pub(crate) use inputs::Inputs;
 pub(crate) use once::{KeyLock, lock, queue};

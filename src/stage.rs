@@ -1,5 +1,8 @@
 //! Interface between loops and pure commands: bytes in, bytes out, deadlines as answers.
 
+mod piped;
+
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use crate::codec::{self, Cut, Lines, Malformed, Piece, Place, Writer};
@@ -9,6 +12,8 @@ use crate::filter::Chain;
 use crate::named::Named;
 use crate::term::quoted;
 use crate::time::Time;
+
+pub use piped::Piped;
 
 #[derive(Debug, Default)]
 pub struct Io {
@@ -140,8 +145,13 @@ pub trait OnLine {
     /// Begins a line over the limit; returns the reason of the warning.
     fn begin_long(&mut self, now: Time, io: &mut Io) -> &'static str;
 
+    /// Reason of a warning about a malformed line.
+    fn reason<'a>(&mut self, why: &'a Malformed) -> Cow<'a, str> {
+        Cow::Borrowed(&why.reason)
+    }
+
     /// Takes a piece of a line over the limit.
-    fn on_long(&mut self, _bytes: &[u8], _io: &mut Io) {}
+    fn on_long(&mut self, _now: Time, _bytes: &[u8], _io: &mut Io) {}
 
     /// Ends an input within a line over the limit; another input follows.
     fn cut_long(&mut self, _io: &mut Io) {}
@@ -153,6 +163,11 @@ pub trait OnLine {
     fn on_tick(&mut self, _now: Time, _io: &mut Io) {}
 
     fn on_end(&mut self, _now: Time, _io: &mut Io) {}
+
+    /// True if no more input is wanted.
+    fn is_over(&self) -> bool {
+        false
+    }
 
     fn exit(&self) -> Exit {
         Exit::Success
@@ -173,12 +188,18 @@ impl<T: OnLine> LineStage<T> {
         Self { lines, to, strict: reading.strict, warnings: Warnings::default() }
     }
 
+    /// The consumer.
+    pub fn consumer(&mut self) -> &mut T {
+        &mut self.to
+    }
+
     fn piece(to: &mut T, warnings: &mut Warnings, now: Time, piece: Piece<'_>, io: &mut Io) {
         match piece {
             Piece::Line { number, offset, bytes, text, .. } => {
                 let event = text.map_or_else(|| codec::decode(bytes), codec::decode_text);
                 if let Err(why) = event.and_then(|event| to.on_event(now, &event, io)) {
-                    warnings.warn(io, number, why.offset, &why.reason);
+                    let reason = to.reason(&why);
+                    warnings.warn(io, number, why.offset, &reason);
                     to.on_malformed(now, &Place { line: number, offset, bytes }, &why, io);
                 }
             }
@@ -187,7 +208,7 @@ impl<T: OnLine> LineStage<T> {
                     let reason = to.begin_long(now, io);
                     warnings.warn(io, number, 0, reason);
                 }
-                to.on_long(bytes, io);
+                to.on_long(now, bytes, io);
             }
         }
     }
@@ -219,6 +240,10 @@ impl<T: OnLine> Stage for LineStage<T> {
         let Self { lines, to, warnings, .. } = self;
         lines.end(|piece| Self::piece(to, warnings, now, piece, io));
         to.on_end(now, io);
+    }
+
+    fn is_over(&self) -> bool {
+        self.to.is_over()
     }
 
     fn exit(&self) -> Exit {
@@ -278,7 +303,7 @@ impl OnLine for Filtered {
         TOO_LONG
     }
 
-    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
+    fn on_long(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {
         io.out.extend_from_slice(bytes);
     }
 

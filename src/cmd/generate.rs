@@ -53,6 +53,7 @@ const FILES: &[(&str, &str)] = files!(
     "docs/man/spile-merge.1"
     "docs/man/spile-permit.1"
     "docs/man/spile-ps.1"
+    "docs/man/spile-redact.1"
     "docs/man/spile-replay.1"
     "docs/man/spile-schema.1"
     "docs/man/spile-send.1"

@@ -1,6 +1,7 @@
 //! `spile wrap`.
 
 mod drive;
+mod redaction;
 
 use std::ffi::{OsStr, OsString};
 use std::ops::ControlFlow;
@@ -21,12 +22,14 @@ use crate::exit::Exit;
 use crate::filter::cancel::Options;
 use crate::guard;
 use crate::lifecycle::{DRAIN_MOST, Limits};
-use crate::run::control::{CancelFilter, Piped};
-use crate::run::{self, Drive, Inputs, KeyLock, Plan, Record, SpoolLimits, Stdin, Waiting};
+use crate::redact::Redact;
+use crate::run::control::CancelFilter;
+use crate::run::{self, Drive, Inputs, KeyLock, Outlet, Plan, Record, SpoolLimits, Stdin, Waiting};
 use crate::secret;
-use crate::stage::{Clock, Reading};
+use crate::stage::{Clock, LineStage, Piped, Reading};
 use crate::tap::{Config, Fed, Tap};
 use drive::{DriveArgs, Prepared, Terminal};
+use redaction::RedactArgs;
 
 /// Turn an agent's output into canonical events: start the agent, or read its output on stdin
 ///
@@ -81,6 +84,8 @@ pub(super) struct Args {
     drive: Box<DriveArgs>,
     #[command(flatten)]
     conditions: CancelWhenArgs,
+    #[command(flatten)]
+    redaction: RedactArgs,
     #[command(flatten)]
     supervise: Box<Supervise>,
     /// Agent to start, with its arguments; a -- before it is always allowed
@@ -139,6 +144,7 @@ const EXAMPLES: &str = "Examples:
   codex exec --json 'explain this repo' </dev/null \\
     | spile wrap --label docs | spile view
   spile wrap -- make test | spile view --format plain
+  spile wrap --redact --env -- make test >run.ndjson
   spile wrap --cancel-when 'after=20m,repeat=5,match=rm -rf' \\
     -- claude -p 'fix the tests' --output-format stream-json --verbose \\
     >run.ndjson";
@@ -198,14 +204,16 @@ pub(super) fn run(mut args: Args) -> Result<Exit> {
             tap.keep_escapes();
         }
         let fed = Fed::new(tap, config, args.fail_on_stop, flag);
-        return normalise(fed, args.stdin, args.conditions.options()?);
+        let redact = args.redaction.stage()?;
+        return normalise(fed, args.stdin, args.conditions.options()?, redact);
     }
     start(args, config, from)
 }
 
 /// Starts the agent.
-fn start(args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit> {
+fn start(mut args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit> {
     let conditions = args.conditions.options()?;
+    let mut outlet = args.redaction.outlet(&mut args.supervise)?;
     let shown = secret::mask(&words(&args.command));
     let at_terminal = run::waiting() == Waiting::Terminal;
     let terminal = if args.pty { Terminal::Yes } else { Terminal::No };
@@ -238,11 +246,12 @@ fn start(args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit
         given => given.unwrap_or(Stdin::Null),
     };
     let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-    let lock = match args.supervise.lock(&mut tap)? {
+    let lock = match args.supervise.lock(&mut tap, &mut outlet)? {
         ControlFlow::Continue(lock) => lock,
         ControlFlow::Break(exit) => return Ok(exit),
     };
-    run::host(&mut tap, args.supervise.plan(Agent { argv, shown, stdin, pty, drive }, lock)?)
+    let agent = Agent { argv, shown, stdin, pty, drive, outlet };
+    run::host(&mut tap, args.supervise.plan(agent, lock)?)
 }
 
 fn words(argv: &[OsString]) -> Vec<String> {
@@ -256,6 +265,7 @@ struct Agent {
     stdin: Stdin,
     pty: bool,
     drive: Option<Drive>,
+    outlet: Outlet,
 }
 
 const NO_COMMAND: &str = "there is no command behind --: write spile wrap -- CMD (is a variable there empty?), or leave out the -- to read an agent's output on stdin";
@@ -276,7 +286,12 @@ fn is_output(word: &OsStr) -> bool {
 }
 
 /// Reads an agent's output on stdin.
-fn normalise(mut fed: Fed, stdin: Option<Stdin>, conditions: Option<Options>) -> Result<Exit> {
+fn normalise(
+    mut fed: Fed,
+    stdin: Option<Stdin>,
+    conditions: Option<Options>,
+    redact: Option<LineStage<Redact>>,
+) -> Result<Exit> {
     if stdin.is_some() {
         return Err(usage(
             "--stdin is for a command that wrap starts: spile wrap --stdin pipe -- CMD",
@@ -287,10 +302,18 @@ fn normalise(mut fed: Fed, stdin: Option<Stdin>, conditions: Option<Options>) ->
             "nothing to read: pipe an agent's output into `spile wrap`, or start one with `spile wrap -- CMD`",
         ));
     }
-    let Some(options) = conditions else { return run::single(&mut fed, Inputs::stdin()) };
-    // As `spile wrap | spile cancel`.
-    let filter = CancelFilter::new(options, Clock::Wall, &Reading::default(), GRACE);
-    run::single_piped(&mut Piped::new(fed, filter), Inputs::stdin())
+    let inputs = Inputs::stdin();
+    // As `spile wrap | spile redact | spile cancel`.
+    let cancel =
+        conditions.map(|it| CancelFilter::new(it, Clock::Wall, &Reading::default(), GRACE));
+    match (redact, cancel) {
+        (None, None) => run::single(&mut fed, inputs),
+        (Some(redact), None) => run::single(&mut Piped::new(fed, redact), inputs),
+        (None, Some(cancel)) => run::single_piped(&mut Piped::new(fed, cancel), inputs),
+        (Some(redact), Some(cancel)) => {
+            run::single_piped(&mut Piped::new(Piped::new(fed, redact), cancel), inputs)
+        }
+    }
 }
 
 /// Time until an agent behind another wrap is killed, as of `spile cancel`.
@@ -314,17 +337,22 @@ impl Supervise {
     }
 
     /// Takes the lock of --once, or waits for it; breaks if the wait ends without it.
-    fn lock(&self, tap: &mut Tap) -> Result<ControlFlow<Exit, Option<KeyLock>>> {
+    fn lock(
+        &self,
+        tap: &mut Tap,
+        outlet: &mut Outlet,
+    ) -> Result<ControlFlow<Exit, Option<KeyLock>>> {
         let Some(key) = &self.once else { return Ok(ControlFlow::Continue(None)) };
         Ok(match self.queue {
-            true => run::queue(tap, key, common::limit(self.queue_timeout))?.map_continue(Some),
+            true => run::queue((tap, outlet), key, common::limit(self.queue_timeout))?
+                .map_continue(Some),
             false => ControlFlow::Continue(Some(run::lock(key)?)),
         })
     }
 
     /// Plan of the run. Begins the recording.
     fn plan(self, agent: Agent, lock: Option<KeyLock>) -> Result<Plan> {
-        let Agent { argv, shown, stdin, pty, drive } = agent;
+        let Agent { argv, shown, stdin, pty, drive, outlet } = agent;
         let record = self
             .record
             .map(|path| {
@@ -352,6 +380,7 @@ impl Supervise {
             },
             record,
             drive,
+            outlet,
             lock,
         })
     }

@@ -329,7 +329,7 @@ impl<P: Page> OnLine for Transcript<P> {
         super::TOO_LONG
     }
 
-    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
+    fn on_long(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {
         self.long += bytes.len() as u64;
         if bytes.ends_with(b"\n") {
             self.cut_long(io);

@@ -9,13 +9,12 @@ mod cancel_filter;
 mod client;
 mod lineage;
 mod messages;
-mod piped;
 mod server;
 
 pub use cancel_filter::CancelFilter;
 pub use client::{Found, ask_all, find};
 pub use messages::{Answer, Ask, CancelTurn, Info, PermitTool, Request, Text};
-pub use piped::Piped;
+
 pub(super) use server::{Server, new_word};
 
 /// Process id in the name of a run's files: that of its wrap as that sees it. The run token follows it where another run

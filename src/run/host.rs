@@ -5,30 +5,31 @@ mod backlog;
 mod console;
 mod driven;
 mod feed;
+mod outlet;
 mod requests;
+mod starting;
 mod wait;
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use super::child::{self, Agent, Guarded, Stdin};
+use super::child::{Agent, Guarded, Stdin};
 use super::clock::Clock;
 use super::guardian::Message;
 use super::input::{self, Read};
 use super::once::KeyLock;
-use super::output::{Output, StdoutEnd, print, warn};
+use super::output::{Output, StdoutEnd};
 use super::record::Record;
-use super::signal::{Death, ENDS, OnRepeat, Signals};
+use super::signal::{Death, Signals};
 use super::spool::{Spool, SpoolLimits};
 use crate::adapter::Order;
 use crate::drive::Driver;
-use crate::exit::{Exit, Refusal};
-use crate::guard::Ended;
+use crate::exit::Exit;
 use crate::lifecycle::{Action, EscalationStep, Lifecycle, Limits, Phase, Stop, View};
 use crate::tap::Tap;
 use crate::time::Time;
@@ -38,7 +39,9 @@ use console::Console;
 pub use driven::Drive;
 use driven::Sends;
 use feed::{Feed, Wants};
+pub use outlet::Outlet;
 use requests::PendingRequests;
+use starting::{spawn_failed, start};
 use wait::Whose;
 
 /// Output that may wait for the reader, in bytes; past that the agent's output waits in the spool.
@@ -69,6 +72,8 @@ pub struct Plan {
     pub record: Option<Record>,
     /// Driver of the agent's stdin, if it has one.
     pub drive: Option<Drive>,
+    /// Way of the events to stdout.
+    pub outlet: Outlet,
     /// Lock held until no process of the agent is left; see [`super::lock`].
     pub lock: Option<KeyLock>,
 }
@@ -77,7 +82,7 @@ pub struct Plan {
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     match start(&mut plan) {
         Ok((agent, console, signals)) => {
-            let shown = plan.shown.clone();
+            let shown = plan.shown.iter().map(|word| plan.outlet.apart(word.clone())).collect();
             let mut plan_prompt = plan.drive.as_mut().and_then(|drive| drive.prompt.take());
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.begin(shown);
@@ -86,39 +91,6 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
             host.run()
         }
         Err(error) => Ok(spawn_failed(tap, &mut plan, &error)),
-    }
-}
-
-fn start(plan: &mut Plan) -> Result<(Agent, Option<Console>, Signals), Refusal> {
-    let program = plan.argv.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let ours = |what| move |e| child::lacking(program, what, &e);
-    let console = plan.pty.then(|| Console::open(plan.stdin)).transpose();
-    let (pty, console) = console.map_err(ours("there is no terminal for it"))?.unzip();
-    let queued = plan.lock.as_mut().and_then(|lock| lock.signals.take());
-    let signals = catch(queued, console.is_some().then_some(SIGWINCH));
-    let signals = signals.map_err(ours("spile cannot catch signals"))?;
-    let lock = plan.lock.as_ref().map(KeyLock::fd);
-    let agent = child::spawn(&plan.argv, plan.stdin, pty, lock)?;
-    Ok((agent, console, signals))
-}
-
-/// Catches the signals of a run, `more` among them; those that are `queued` stay.
-fn catch(queued: Option<Signals>, more: Option<i32>) -> std::io::Result<Signals> {
-    let signals = queued.map_or_else(|| Signals::catch(&ENDS, OnRepeat::Report), Ok)?;
-    let more: Vec<i32> = [SIGCHLD, SIGCONT, SIGTSTP].into_iter().chain(more).collect();
-    signals.add(&more).map(|()| signals)
-}
-
-fn spawn_failed(tap: &mut Tap, plan: &mut Plan, error: &Refusal) -> Exit {
-    warn(format_args!("{}", error.why));
-    let now = Clock::start().now();
-    if let Some(record) = &mut plan.record {
-        record.exit(now, Ended::Exited(error.exit.code().into()));
-    }
-    tap.on_spawn_failed(now, &error.why);
-    match print(&tap.guard().take_lines()) {
-        Exit::Success => error.exit,
-        other => other,
     }
 }
 
@@ -143,6 +115,7 @@ struct Host<'a> {
     inherits_stdin: bool,
     /// True if an argument says that the agent reads prompts from its stdin; otherwise only the adapter may know.
     names_prompts: bool,
+    outlet: &'a mut Outlet,
     output: Output,
     stdout: StdoutEnd,
     signals: Signals,
@@ -195,6 +168,7 @@ impl<'a> Host<'a> {
             inherits_stdin: plan.stdin == Stdin::Inherit && console.is_none(),
             names_prompts: feed::names_prompts(&plan.shown),
             console,
+            outlet: &mut plan.outlet,
             output: Output::open(),
             stdout: StdoutEnd::default(),
             signals,
@@ -267,7 +241,9 @@ impl<'a> Host<'a> {
         let stdin =
             (self.life.is_between() && self.inherits_stdin).then(|| self.clock.now() + LOOK_EVERY);
         let renewal = self.requests.renewal.filter(|_| !self.end_emitted);
-        let life = [self.life.deadline(), self.agent.deadline(), self.driver_deadline(), renewal];
+        let driver = self.driver_deadline();
+        let outlet = self.outlet.deadline();
+        let life = [self.life.deadline(), self.agent.deadline(), driver, renewal, outlet];
         [tap, finish, console, stdin].into_iter().chain(life).flatten().min()
     }
 

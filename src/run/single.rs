@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags};
 use signal_hook::consts::SIGTERM;
 
 use super::clock::Clock;
-use super::control::{CancelFilter, Piped};
+use super::control::CancelFilter;
 use super::input::{self, Read};
 use super::inputs::Inputs;
 use super::job;
@@ -15,7 +15,7 @@ use super::output::{StdoutEnd, warn_user, write_all};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping};
 use crate::exit::Exit;
-use crate::stage::{Io, Stage};
+use crate::stage::{Io, Piped, Stage};
 
 /// Runs `stage` from `inputs` to stdout. A SIGINT or SIGHUP ends the process only at the end of the input, because the
 /// upstream still has output; one that reads a terminal or files ends at once.
@@ -27,8 +27,8 @@ pub fn single_cancel(filter: &mut CancelFilter, inputs: Inputs) -> Result<Exit> 
     Single::new(filter, |filter| filter.fds().collect(), inputs)?.run()
 }
 
-pub fn single_piped<S: Stage>(stage: &mut Piped<S>, inputs: Inputs) -> Result<Exit> {
-    Single::new(stage, |stage| stage.fds().collect(), inputs)?.run()
+pub fn single_piped<S: Stage>(stage: &mut Piped<S, CancelFilter>, inputs: Inputs) -> Result<Exit> {
+    Single::new(stage, |stage| stage.filter().fds().collect(), inputs)?.run()
 }
 
 struct Single<'a, S: Stage + ?Sized> {

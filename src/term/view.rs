@@ -252,7 +252,7 @@ impl OnLine for Viewer {
         "line too long to look at (see --max-line)"
     }
 
-    fn on_long(&mut self, bytes: &[u8], io: &mut Io) {
+    fn on_long(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {
         self.face.long(&mut self.page, bytes, &mut io.out);
         self.page.hand_on(&mut io.out);
     }

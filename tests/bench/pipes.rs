@@ -19,6 +19,7 @@ const PAIRS: usize = 21;
 const AGAINST_CAT: &[(&str, &[&str], usize, f64)] = &[
     ("coalesce / cat", &["coalesce"], PAIRS, 0.6),
     ("pass-through / cat", &["heartbeat"], PAIRS, 0.7),
+    ("redact / cat", &["redact"], PAIRS, 0.0),
     ("chunk / cat", &["chunk", "--for", "discord"], PAIRS, 0.15),
     ("merge - / cat", &["merge", "-"], 3, 0.0),
     ("replay --instant / cat", &["replay", "--instant"], PAIRS, 0.6),
@@ -43,6 +44,7 @@ const EACH_STREAM: &[&[&str]] = &[
     &["coalesce"],
     &["chunk", "--for", "discord"],
     &["heartbeat"],
+    &["redact"],
     &["cancel", "--max-text", "1000000000"],
     &["merge", "-"],
     &["view", "--format", "plain"],
@@ -89,6 +91,8 @@ fn main() {
         println!("skipped: jq is not installed");
     }
     times("cancel / coalesce", (&file, CANCEL), (&file, &[SPILE, "coalesce"]), 1.3);
+    let redact: &[&str] = &[SPILE, "redact"];
+    times("redact / heartbeat", (&file, redact), (&file, &[SPILE, "heartbeat"]), 2.0);
     let (one, thousand) = (streams(events, 1).unwrap(), streams(events, 1000).unwrap());
     for args in EACH_STREAM {
         let command: Vec<&str> = [&[SPILE], *args].concat();
@@ -103,6 +107,7 @@ fn main() {
         ("coalesce", vec!["coalesce"]),
         ("check --pass", vec!["check", "--pass", "--partial"]),
         ("heartbeat", vec!["heartbeat"]),
+        ("redact", vec!["redact"]),
         ("merge -", vec!["merge", "-"]),
     ] {
         latency(name, &args);
@@ -114,6 +119,7 @@ fn main() {
     for args in [
         vec!["coalesce"],
         vec!["heartbeat"],
+        vec!["redact"],
         vec!["chunk", "--for", "discord"],
         vec!["merge", "-"],
         vec!["replay", "--instant"],

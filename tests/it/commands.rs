@@ -7,10 +7,13 @@ use crate::harness::{bash, bin, command, spile};
 pub const FILTERS: &[(&[&str], &str)] = &[
     (&["wrap", "--from", "text"], "hello\n"),
     (&["wrap"], "hello\n"),
+    (&["wrap", "--redact", "--from", "text"], "hello\n"),
     (&["coalesce"], EVENT),
     (&["chunk", "--for", "plain"], STATUS),
     (&["heartbeat"], EVENT),
     (&["cancel", "--after", "1h"], EVENT),
+    (&["redact"], EVENT),
+    (&["redact", "--keyed"], EVENT),
     (&["merge", "-"], EVENT),
     (&["merge", "x=-"], EVENT),
     (&["tee"], EVENT),

@@ -8,7 +8,8 @@ use spile::exit::Exit;
 use spile::filter::Chain;
 use spile::filter::coalesce::{Coalesce, Options};
 use spile::guard;
-use spile::stage::{Clock, FilterStage, Io, Reading, Stage};
+use spile::redact;
+use spile::stage::{Clock, FilterStage, Io, LineStage, Reading, Stage};
 use spile::tap::{Config as TapConfig, Tap};
 use spile::term::view::{self, View};
 use spile::time::Time;
@@ -173,6 +174,18 @@ fn no_input_makes_anything_panic_or_break_the_contract() {
             &mut Check::new(check::Options { partial: true, ..check::Options::default() }),
             &input,
         );
+        let secrets = redact::Options {
+            values: vec![("value".to_owned(), "the file".to_owned())],
+            patterns: vec![redact::Pattern {
+                name: "pattern".to_owned(),
+                regex: "a[a-z]{3,}t".to_owned(),
+                until: None,
+            }],
+            key: (dice.below(2) == 0).then_some([7; 32]),
+            within: redact::WITHIN,
+        };
+        let redact = secrets.stage().unwrap();
+        drive(&mut dice, &mut LineStage::of(redact, &Reading::default()), &input);
         for format in [view::Format::Tty, view::Format::Plain, view::Format::Text] {
             let options = view::Options { format, colour: true, ..view::Options::default() };
             drive(&mut dice, &mut View::new(&options), &input);

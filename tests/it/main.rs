@@ -41,6 +41,7 @@ mod proxies;
 mod pty;
 mod queue;
 mod recordings;
+mod redact;
 mod replay;
 mod replay_http;
 mod replay_keys;

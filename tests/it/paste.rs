@@ -193,6 +193,7 @@ printf 'docs test:\n\t@echo all is made\n' >Makefile
 "$SPILE" demo --agent --speed 0 | "$SPILE" wrap --stream demo >run.ndjson
 cp run.ndjson a.ndjson && "$SPILE" wrap --stream b -- echo hi >b.ndjson
 "$SPILE" wrap --record run.raw -- echo hi >/dev/null
+echo DB_PASSWORD=correct-horse-battery >.env
 "$SPILE" tee --ledger d.db copy.ndjson <run.ndjson >/dev/null
 "#;
 

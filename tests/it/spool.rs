@@ -45,7 +45,7 @@ fn peak(child: &Child) -> u64 {
 }
 
 /// The files without a name that a process holds open.
-fn nameless(child: &Child) -> usize {
+pub fn nameless(child: &Child) -> usize {
     let fds = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
     fds.filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok())
         .filter(|to| to.to_string_lossy().ends_with("(deleted)"))

@@ -182,9 +182,9 @@ impl Host<'_> {
             let shown = all.get(..MAX_LEFT).unwrap_or(&all).join(", ");
             let more = if all.len() > MAX_LEFT { ", ..." } else { "" };
             let count = all.len();
-            warn(format_args!(
+            warn(self.outlet.apart(format!(
                 "processes of the agent that could not be killed: {count}: {shown}{more}"
-            ));
+            )));
             let pids = self.left.get(..MAX_LEFT).unwrap_or(&self.left);
             data["left"] = json!({"count": count, "pids": pids});
         }
@@ -228,9 +228,20 @@ impl Host<'_> {
     }
 
     pub(super) fn collect(&mut self) {
-        let mut lines = self.tap.guard().take_lines();
-        if !self.stdout.reader_gone && !lines.is_empty() {
-            self.output.push(&mut lines);
+        let lines = self.tap.guard().take_lines();
+        if !self.stdout.reader_gone {
+            let now = self.clock.now();
+            self.outlet.pass(now, &lines);
+            if self.end_emitted {
+                self.outlet.end(now);
+            }
+            let mut lines = self.outlet.take();
+            if !lines.is_empty() {
+                self.output.push(&mut lines);
+            }
+            if self.outlet.refuses() {
+                self.stop_for_reader();
+            }
         }
         self.stop_cancelled();
     }
@@ -252,6 +263,7 @@ impl Host<'_> {
             _ => Exit::Success,
         };
         let left = if self.left.is_empty() { Exit::Success } else { Exit::Failed };
-        self.stdout.exit(self.dies_of.signal(), child.or(self.tap.exit()).or(left))
+        let exit = child.or(self.tap.exit()).or(left);
+        self.stdout.exit(self.dies_of.signal(), self.outlet.exit().or(exit))
     }
 }

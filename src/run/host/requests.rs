@@ -244,7 +244,8 @@ impl Host<'_> {
             control.retire();
         }
         let mut prompts = Vec::new();
-        for end in self.tap.guard().take_ends() {
+        for mut end in self.tap.guard().take_ends() {
+            end.line = self.outlet.apart(end.line);
             prompts.extend(control.ended(&end, &self.left));
         }
         for (client, prompt) in prompts {

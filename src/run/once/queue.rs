@@ -15,6 +15,7 @@ use super::{KeyLock, locked, name, runtime_folder};
 use crate::exit::Exit;
 use crate::guard::Notice;
 use crate::run::clock::Clock;
+use crate::run::host::Outlet;
 use crate::run::output::{Output, StdoutEnd, warn};
 use crate::run::polling::{self, GONE};
 use crate::run::signal::{Death, ENDS, OnRepeat, Signals};
@@ -30,13 +31,14 @@ const RENEWED_WITHIN: Duration = Duration::from_millis(500);
 /// Waits until `key` can be locked, behind all runs that wait already, `limit` at most. Emits a status `queued` whenever the
 /// number of runs before it has changed. Breaks with the exit status if the run ends before its agent is started.
 pub fn queue(
-    tap: &mut Tap,
+    (tap, outlet): (&mut Tap, &mut Outlet),
     key: &str,
     limit: Option<Duration>,
 ) -> Result<ControlFlow<Exit, KeyLock>> {
     let clock = Clock::start();
     let mut queue = Queue {
         tap,
+        outlet,
         key,
         lock_name: name(key)?,
         ticket: None,
@@ -67,6 +69,7 @@ pub fn queue(
 
 struct Queue<'a> {
     tap: &'a mut Tap,
+    outlet: &'a mut Outlet,
     key: &'a str,
     /// File name of the lock.
     lock_name: String,
@@ -218,7 +221,16 @@ impl Queue<'_> {
         if self.stdout.reader_gone {
             return;
         }
-        if let Err(e) = self.output.send(&mut self.tap.guard().out) {
+        let now = Clock::start().now();
+        self.outlet.pass(now, &std::mem::take(&mut self.tap.guard().out));
+        if self.outlet.refuses() {
+            self.ticket = None;
+            self.over = Some(self.outlet.exit());
+        }
+        if self.over.is_some() {
+            self.outlet.end(now);
+        }
+        if let Err(e) = self.output.send(&mut self.outlet.take()) {
             self.stdout.fail(&e);
         }
     }

@@ -47,7 +47,7 @@ pub(crate) fn line(status: &Fields<'_>) -> (Look, String) {
                 message.trim_end_matches('.').contains(['_', '.', '/']) && names_a_state(message);
             is_type || message == "fields of an unknown meaning"
         }
-        "usage" => true,
+        "usage" | "redacted" => true,
         _ => false,
     };
     let allowed = kind == "rate_limit" && message.ends_with(": allowed");

@@ -6,11 +6,11 @@ use spile::adapter::ADAPTERS;
 
 const HEAD: &str = "# The runtimes
 
-Made from the adapter table by a test (see [CONTRIBUTING.md](CONTRIBUTING.md)). `wrap` finds the runtime out by itself; `--from NAME` says it.
+Made from the adapter table by a test (see [CONTRIBUTING.md](CONTRIBUTING.md)). `wrap` detects the runtime; `--from NAME` sets it.
 
 What every adapter maps: text and reasoning to blocks, tools to starts and finishes, usage and cost of the turn, the runtime's own end to
-one terminal event; everything else that a runtime says goes out as a `status` with the message kept. A runtime with a result message has
-failed if it ends without one, whatever its exit status; one without is judged by its exit status.
+one terminal event; everything else that a runtime reports becomes a `status` with the message. If a runtime has a result message, a turn
+without one has failed, whatever the exit status. If it has none, the exit status decides.
 
 | runtime | what it is | command line to use | result message | seen |
 | --- | --- | --- | --- | --- |

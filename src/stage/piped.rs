@@ -1,21 +1,18 @@
-//! A stage with the filter `cancel` behind it in the same process.
+//! Two stages in one process, as in a pipe.
 
-use std::os::fd::BorrowedFd;
-
-use super::CancelFilter;
+use super::{Io, Stage};
 use crate::exit::Exit;
-use crate::stage::{Io, Stage};
 use crate::time::Time;
 
-/// A stage whose output goes through the filter, as in a pipe. Both have this process's stdin as their source.
-pub struct Piped<S> {
+/// A stage whose output goes through another one. Both have this process's stdin as their source.
+pub struct Piped<S, F> {
     stage: S,
-    filter: CancelFilter,
+    filter: F,
     inner: Io,
 }
 
-impl<S: Stage> Piped<S> {
-    pub fn new(stage: S, filter: CancelFilter) -> Self {
+impl<S: Stage, F: Stage> Piped<S, F> {
+    pub fn new(stage: S, filter: F) -> Self {
         Self { stage, filter, inner: Io::default() }
     }
 
@@ -25,12 +22,13 @@ impl<S: Stage> Piped<S> {
         self.inner.out.clear();
     }
 
-    pub(in crate::run) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.filter.fds()
+    /// The second stage.
+    pub fn filter(&self) -> &F {
+        &self.filter
     }
 }
 
-impl<S: Stage> Stage for Piped<S> {
+impl<S: Stage, F: Stage> Stage for Piped<S, F> {
     fn on_bytes(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
         self.stage.on_bytes(now, bytes, &mut self.inner);
         self.pass(now, io);
