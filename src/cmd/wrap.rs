@@ -214,6 +214,9 @@ pub(super) fn run(mut args: Args) -> Result<Exit> {
 fn start(mut args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit> {
     let conditions = args.conditions.options()?;
     let mut outlet = args.redaction.outlet(&mut args.supervise)?;
+    let names =
+        [("--label", config.guard.label.as_deref()), ("--stream", Some(&*config.guard.stream))];
+    redaction::check_names(&mut outlet, names)?;
     let shown = secret::mask(&words(&args.command));
     let at_terminal = run::waiting() == Waiting::Terminal;
     let terminal = if args.pty { Terminal::Yes } else { Terminal::No };

@@ -255,6 +255,7 @@ impl Redaction<'_, '_> {
     }
 
     fn search(&mut self, token: Token, raw: &str, path: &Path<'_>) -> Option<Text> {
+        let is_fixed = self.is_fixed(path);
         let Self { finder, hiding, .. } = self;
         if token != Token::Text {
             return finder.string(raw, TextEnd::Whole, None);
@@ -268,7 +269,8 @@ impl Redaction<'_, '_> {
         if path.keys() == ["stderr_tail"] {
             return self.tail(raw);
         }
-        let end = if is_in(&WHOLE) { TextEnd::Whole } else { TextEnd::Cut };
+        let is_whole = is_in(&WHOLE) || is_fixed;
+        let end = if is_whole { TextEnd::Whole } else { TextEnd::Cut };
         let earlier = hiding.of(self.kind.name(), path.keys());
         let had = earlier.is_some();
         let text = finder.string(raw, end, earlier);

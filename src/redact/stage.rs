@@ -14,6 +14,10 @@ use crate::stage::{Io, OnLine, diagnostic_line};
 use crate::streams::Streams;
 use crate::time::Time;
 
+/// Streams that are remembered. A secret that is cut between two deltas leaves if its stream is forgotten between them, so
+/// this is far more than run at once.
+const MAX_STREAMS: usize = 1 << 16;
+
 /// Replaces secrets in the lines of an input.
 #[derive(Debug)]
 pub struct Redact {
@@ -58,11 +62,19 @@ impl Redact {
         Self {
             finder,
             within,
-            streams: Streams::default(),
+            streams: Streams::new(MAX_STREAMS),
             long: None,
             due: None,
             exit: Exit::Success,
         }
+    }
+
+    /// Rule of the first secret in a name.
+    pub fn rule_in(&mut self, name: &str) -> Option<&str> {
+        let mut text = Text::default();
+        text.feed(&mut self.finder, name.as_bytes());
+        text.end_whole(&mut self.finder);
+        text.hidden().first().map(|part| self.finder.secrets.name(part.rule))
     }
 
     /// The line of an event by itself, without secrets.

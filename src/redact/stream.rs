@@ -15,7 +15,7 @@ use crate::time::Time;
 const MAX_WAITING: usize = 1 << 20;
 
 /// Open blocks; past that the oldest ends.
-const MAX_BLOCKS: usize = 64;
+const MAX_BLOCKS: usize = 1024;
 
 /// Path under which the hiding of a block's text goes on in the next block of its kind.
 const TEXT: &str = "text";

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::Supervise;
 use crate::cmd::redact::SecretArgs;
 use crate::cmd::usage;
+use crate::exit::{Exit, Refusal};
 use crate::redact::Redact;
 use crate::run::Outlet;
 use crate::stage::{LineStage, Reading};
@@ -52,4 +53,16 @@ impl RedactArgs {
         }
         Ok(Outlet::new(redact))
     }
+}
+
+/// Refuses names with a secret in them: they stand in every event and in the list of runs, and are never changed.
+pub(super) fn check_names(outlet: &mut Outlet, names: [(&str, Option<&str>); 2]) -> Result<()> {
+    for (flag, name) in names {
+        let Some(name) = name else { continue };
+        if let Some(rule) = outlet.rule_in(name) {
+            let why = format!("a secret ({rule}) stands in {flag}, which is never changed");
+            return Err(Refusal { exit: Exit::Malformed, why }.into());
+        }
+    }
+    Ok(())
 }

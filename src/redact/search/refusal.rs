@@ -76,7 +76,7 @@ fn matches_without(program: &Program, expression: u32, byte: u8) -> bool {
         }
         left.extend(state.without_byte());
         let others = |(first, last, _): &(u8, u8, u32)| (*first, *last) != (byte, byte);
-        left.extend(state.ranges().into_iter().filter(others).map(|(_, _, next)| next));
+        left.extend(state.ranges().filter(others).map(|(_, _, next)| next));
     }
     false
 }

@@ -54,6 +54,11 @@ impl Outlet {
     }
 
     /// A line that leaves by another way: an event, or a message for people.
+    /// Rule of the first secret in a name, which is never changed.
+    pub fn rule_in(&mut self, name: &str) -> Option<&str> {
+        self.redact.as_mut()?.consumer().rule_in(name)
+    }
+
     pub(super) fn apart(&mut self, line: String) -> String {
         match &mut self.redact {
             Some(redact) => redact.consumer().apart(&line),
