@@ -78,6 +78,8 @@ pub mod ledger;
 #[doc(hidden)]
 pub mod run;
 #[doc(hidden)]
+pub mod runs;
+#[doc(hidden)]
 pub mod stage;
 #[doc(hidden)]
 pub mod tap;
