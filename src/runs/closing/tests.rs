@@ -14,7 +14,7 @@ use crate::stage::{Io, Stage};
 use generated::generated;
 
 /// Tails that a crash may leave behind the last line.
-const TAILS: [&[u8]; 4] = [b"", b"\0\0\0\0\0", b"\xff{\"v\":1,\"type\":", b"{\"v\":1}\0\0"];
+const TAILS: [&[u8]; 3] = [b"\0\0\0\0\0", b"\xff{\"v\":1,\"type\":", b"{\"v\":1}\0\0"];
 
 fn started() -> Time {
     Time::from_millis(1_700_000_000_000)
@@ -77,7 +77,7 @@ fn complete(file: &[u8]) -> usize {
     memrchr(b'\n', file).map_or(0, |feed| feed + 1)
 }
 
-/// Closes the file cut at every byte, with every tail.
+/// Closes the file cut at every byte, without and with a tail.
 fn cut_everywhere(file: &[u8]) {
     let mut whole = Vec::new();
     for cut in 0..=file.len() {
@@ -86,7 +86,7 @@ fn cut_everywhere(file: &[u8]) {
             whole = closed(lines);
             assert_closed(&whole, lines);
         }
-        for tail in TAILS {
+        for tail in [b"".as_slice(), TAILS[cut % TAILS.len()]] {
             let torn = [&file[..cut], tail].concat();
             assert!(closed(&torn) == whole, "{}", String::from_utf8_lossy(&torn));
         }
@@ -99,7 +99,8 @@ fn cut_closing_everywhere(file: &[u8], line: usize) {
     let lines = line.checked_sub(1).and_then(|line| ends.get(line)).copied().unwrap_or(0);
     let whole = closed(&file[..lines]);
     for cut in lines..=whole.len() {
-        let torn = [&whole[..cut], TAILS[cut % TAILS.len()]].concat();
+        let tail = if cut % 2 == 0 { b"" } else { TAILS[cut % TAILS.len()] };
+        let torn = [&whole[..cut], tail].concat();
         assert!(closed(&torn) == whole, "cut at {cut}: {}", String::from_utf8_lossy(&whole));
     }
 }
@@ -132,7 +133,7 @@ fn a_fixture_that_is_cut_at_any_byte_is_closed() {
 
 #[test]
 fn a_run_that_is_cut_at_any_byte_is_closed() {
-    for seed in 0..40 {
+    for seed in 0..24 {
         cut_everywhere(&generated(seed));
     }
 }
@@ -142,15 +143,15 @@ fn a_closing_that_is_cut_at_any_byte_is_completed() {
     for (number, path) in fixtures().into_iter().enumerate() {
         let file = std::fs::read(path).unwrap();
         let lines = file.iter().filter(|byte| **byte == b'\n').count();
-        for line in [0, number % lines, lines / 2, lines] {
+        for line in [number % lines, lines] {
             cut_closing_everywhere(&file, line);
         }
     }
-    for seed in 0..40 {
+    for seed in 0..24 {
         let file = generated(seed);
         let lines = file.iter().filter(|byte| **byte == b'\n').count();
-        for line in 0..8 {
-            cut_closing_everywhere(&file, lines * line / 7);
+        for line in 0..4 {
+            cut_closing_everywhere(&file, lines * line / 3);
         }
     }
 }
@@ -181,7 +182,10 @@ fn a_run_without_a_turn_gets_one_of_its_runtime_and_label() {
     assert_eq!(events[0]["runtime"], "claude");
     for (event, seq) in events.iter().zip(2u64..) {
         assert_eq!(event["label"], "bot");
-        assert_eq!((&event["seq"], &event["ts"]), (&seq.into(), &"2026-01-01T00:00:00.000Z".into()));
+        assert_eq!(
+            (&event["seq"], &event["ts"]),
+            (&seq.into(), &"2026-01-01T00:00:00.000Z".into())
+        );
     }
 }
 

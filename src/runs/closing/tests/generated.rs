@@ -15,7 +15,8 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
 }
@@ -37,6 +38,8 @@ pub(super) fn generated(seed: u64) -> Vec<u8> {
         }
         status(&mut guard, "session", json!({"pid": 7, "argv": ["x"], "adapter": "auto"}));
     }
+    // The first output is of the first stream.
+    guard.stderr("starting");
     for _ in 0..random.below(25) {
         now = now + Duration::from_millis(random.below(50));
         guard.at(now);
@@ -59,7 +62,9 @@ fn step(guard: &mut Guard, random: &mut Random) {
     let text = Text { key, kind, parent: PARENTS[pick(4)] };
     let id = ["t0", "t1", "t2"][pick(3)];
     match pick(14) {
-        0 => guard.start_turn(&TurnStarted { session: Some("c1".into()), ..TurnStarted::default() }),
+        0 => {
+            guard.start_turn(&TurnStarted { session: Some("c1".into()), ..TurnStarted::default() })
+        }
         1..=4 => guard.delta(&text, TEXTS[pick(5)]),
         5 => guard.finish_block(&text, None),
         6 => guard.finish_block(&text, Some(TEXTS[pick(5)])),
