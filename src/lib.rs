@@ -80,6 +80,8 @@ pub mod redact;
 #[doc(hidden)]
 pub mod run;
 #[doc(hidden)]
+pub mod runs;
+#[doc(hidden)]
 pub mod stage;
 #[doc(hidden)]
 pub mod tap;

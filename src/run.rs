@@ -23,6 +23,7 @@ mod shell;
 mod signal;
 mod single;
 mod spool;
+pub mod state;
 pub(crate) mod tee;
 mod terminal;
 mod tree;

@@ -16,6 +16,9 @@ pub struct Time(u64);
 const MAX_MICROS: u64 = 253_402_300_799_999_000;
 
 impl Time {
+    /// The earliest time, 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+
     /// The time `micros` microseconds after the epoch, capped at the end of the year 9999.
     pub fn from_micros(micros: u64) -> Self {
         Self(micros.min(MAX_MICROS))

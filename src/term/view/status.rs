@@ -179,6 +179,9 @@ fn exit(data: &Fields<'_>) -> String {
     match (data.integer("code"), data.integer("signal")) {
         (Some(code), _) => format!("exited with status {code}{killed}"),
         (None, Some(signal)) => format!("ended by signal {signal}{killed}"),
+        (None, None) if data.raw("lost") == Some("true") => {
+            "lost: wrap was killed before the agent had ended".to_owned()
+        }
         (None, None) => String::new(),
     }
 }

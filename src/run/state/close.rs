@@ -1,0 +1,96 @@
+//! Closer of a run whose wrap has died. It changes the event file only under the run's lock; a closer that is killed leaves a
+//! file that the next one completes.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+
+use anyhow::Result;
+
+use super::run_folder::RunFolder;
+use crate::runs::closing::{Closer, Closing};
+
+/// Bytes of a read.
+const READ: usize = 256 << 10;
+
+/// Result of an attempt to close a run.
+#[derive(Debug)]
+pub enum Closed {
+    /// The run lives, or another process closes it.
+    Held,
+    /// It was closed before.
+    Already,
+    /// It is closed, by these changes.
+    Done(Closing),
+    /// The file cannot be written: a reader shows these changes as if they had been made.
+    ReadOnly(Closing, anyhow::Error),
+}
+
+impl RunFolder {
+    /// Closes the run if its processes have ended and it is not closed. Processes of its agent that outlived wrap and guardian
+    /// must have been killed before.
+    pub fn close(&self) -> Result<Closed> {
+        if self.is_closed() {
+            return Ok(Closed::Already);
+        }
+        let Some(_lock) = self.lock()? else { return Ok(Closed::Held) };
+        let (closing, length) = self.closing()?;
+        let done = closing.is_done(length);
+        if !done && let Err(why) = self.append(&closing, length) {
+            return Ok(Closed::ReadOnly(closing, why));
+        }
+        // A summary that cannot be written is made from the events by whoever needs it.
+        let _ = self.write_summary(&closing.summary);
+        Ok(if done { Closed::Already } else { Closed::Done(closing) })
+    }
+
+    /// Changes that close the file, and its length in bytes.
+    pub fn closing(&self) -> Result<(Closing, u64)> {
+        let mut closer = Closer::new(self.stream(), self.started());
+        let mut length = 0;
+        if let Some(mut file) = self.events_if_any()? {
+            let mut bytes = vec![0; READ];
+            loop {
+                match file.read(&mut bytes) {
+                    Ok(0) => break,
+                    Ok(count) => {
+                        length += count as u64;
+                        closer.feed(&bytes[..count]);
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(self.failed("read", e)),
+                }
+            }
+        }
+        Ok((closer.finish(), length))
+    }
+
+    /// True if the summary reports the end of the run, and covers the whole event file.
+    fn is_closed(&self) -> bool {
+        let over = self.summary().filter(|summary| summary.state.is_over());
+        over.is_some_and(|summary| self.ends_at(summary.bytes).unwrap_or(false))
+    }
+
+    /// True if the event file has this length and ends with a line feed. After a power cut it may end with NUL bytes.
+    fn ends_at(&self, length: u64) -> Result<bool> {
+        let file = self.events()?;
+        let mut last = [0];
+        Ok(length > 0
+            && file.metadata()?.len() == length
+            && file.read_at(&mut last, length - 1)? == 1
+            && last == *b"\n")
+    }
+
+    /// Cuts the torn tail and appends what is missing, in one write.
+    fn append(&self, closing: &Closing, length: u64) -> Result<()> {
+        let mut file = self.append_events()?;
+        let write = |file: &mut File| {
+            if closing.keep < length {
+                file.set_len(closing.keep)?;
+            }
+            file.write_all(&closing.append)?;
+            file.sync_data()
+        };
+        write(&mut file).map_err(|e| self.failed("write", e))
+    }
+}

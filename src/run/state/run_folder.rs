@@ -1,0 +1,165 @@
+//! Folder of one run: its files, and its lock. It is opened once, so that a run that is renamed away meanwhile stays readable.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use serde::de::DeserializeOwned;
+
+use super::lock::{RunLock, is_free};
+use super::{PRIVATE_FILE, open_folder};
+use crate::codec::to_json;
+use crate::runs::info::{RunInfo, Summary};
+use crate::time::Time;
+
+const LOCK: &str = "lock";
+const INFO: &str = "run.json";
+const EVENTS: &str = "events.ndjson";
+const SUMMARY: &str = "summary.json";
+const NEW_SUMMARY: &str = ".summary.json.new";
+
+/// Longest `run.json` or `summary.json` that is read, in bytes.
+const MAX_JSON: u64 = 16 << 20;
+
+/// Folder of a run.
+#[derive(Debug)]
+pub struct RunFolder {
+    stream: String,
+    path: PathBuf,
+    folder: File,
+}
+
+/// Life of the processes of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunLife {
+    /// A process of the run holds its lock, or for a moment a closer.
+    Alive,
+    /// No process of the run lives.
+    Over,
+}
+
+impl RunFolder {
+    /// Opens the folder of this name in `runs`; `path` is for messages. The error of a missing folder is [`Errno::NOENT`].
+    pub(super) fn open(runs: &File, name: &str, stream: &str, path: PathBuf) -> Result<Self> {
+        let folder = open_folder(runs.as_fd(), Path::new(name), OFlags::NOFOLLOW)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        Ok(Self { stream: stream.to_owned(), path, folder })
+    }
+
+    /// Stream of the run.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    /// Path of the folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Looks whether a process of the run lives.
+    pub fn life(&self) -> Result<RunLife> {
+        let file = self.file(LOCK, OFlags::RDONLY)?;
+        Ok(if is_free(&file)? { RunLife::Over } else { RunLife::Alive })
+    }
+
+    /// Locks a run of which no process lives; `None` if one does.
+    pub(super) fn lock(&self) -> Result<Option<RunLock>> {
+        // Some file systems lock for writing only what is open for writing.
+        match self.open_file(LOCK, OFlags::RDWR) {
+            Err(Errno::ROFS | Errno::ACCESS) => RunLock::take(self.file(LOCK, OFlags::RDONLY)?),
+            file => RunLock::take(file.with_context(|| self.cannot("open", LOCK))?),
+        }
+    }
+
+    /// Makes the lock of a new run, and takes it.
+    pub(super) fn create_lock(&self) -> Result<RunLock> {
+        let file = self.file(LOCK, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?;
+        RunLock::take(file)?.with_context(|| self.cannot("lock", LOCK))
+    }
+
+    /// Makes the other files of a new run.
+    pub(super) fn create(&self, info: &RunInfo) -> Result<()> {
+        self.write_json(INFO, &to_json(info))?;
+        self.file(EVENTS, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        Ok(())
+    }
+
+    /// Content of `run.json`; `None` if it is missing or cannot be read, as after a power cut.
+    pub fn info(&self) -> Option<RunInfo> {
+        self.read_json(INFO)
+    }
+
+    /// Content of `summary.json`; `None` if it is missing or cannot be read: it is made from the events.
+    pub fn summary(&self) -> Option<Summary> {
+        self.read_json(SUMMARY)
+    }
+
+    /// Replaces `summary.json`. Only for the holder of the lock.
+    pub fn write_summary(&self, summary: &Summary) -> Result<()> {
+        self.write_json(NEW_SUMMARY, &to_json(summary))?;
+        rustix::fs::renameat(&self.folder, NEW_SUMMARY, &self.folder, SUMMARY)
+            .with_context(|| self.cannot("write", SUMMARY))
+    }
+
+    /// The event file, to read it.
+    pub fn events(&self) -> Result<File> {
+        self.file(EVENTS, OFlags::RDONLY)
+    }
+
+    /// As [`RunFolder::events`]; `None` if there is no event file.
+    pub(super) fn events_if_any(&self) -> Result<Option<File>> {
+        match self.open_file(EVENTS, OFlags::RDONLY) {
+            Err(Errno::NOENT) => Ok(None),
+            file => file.map(Some).with_context(|| self.cannot("open", EVENTS)),
+        }
+    }
+
+    /// Error of an operation on the event file.
+    pub(super) fn failed(&self, what: &str, e: io::Error) -> anyhow::Error {
+        anyhow::Error::new(e).context(self.cannot(what, EVENTS))
+    }
+
+    /// The event file, to append to it.
+    pub fn append_events(&self) -> Result<File> {
+        self.file(EVENTS, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)
+    }
+
+    /// Time at which the run was started. Without `run.json` it is that of the lock, which is never written.
+    pub(super) fn started(&self) -> Time {
+        let info = self.info().and_then(|info| Time::parse(&info.started));
+        info.or_else(|| {
+            let seconds = self.file(LOCK, OFlags::RDONLY).ok()?.metadata().ok()?.mtime();
+            Some(Time::from_millis(u64::try_from(seconds).ok()?.saturating_mul(1000)))
+        })
+        .unwrap_or_default()
+    }
+
+    fn read_json<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let mut bytes = Vec::new();
+        self.file(name, OFlags::RDONLY).ok()?.take(MAX_JSON).read_to_end(&mut bytes).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    fn write_json(&self, name: &str, json: &str) -> Result<()> {
+        let mut file = self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
+        file.write_all(format!("{json}\n").as_bytes()).with_context(|| self.cannot("write", name))
+    }
+
+    fn file(&self, name: &str, flags: OFlags) -> Result<File> {
+        self.open_file(name, flags).with_context(|| self.cannot("open", name))
+    }
+
+    fn open_file(&self, name: &str, flags: OFlags) -> rustix::io::Result<File> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        rustix::fs::openat(&self.folder, name, flags, PRIVATE_FILE).map(File::from)
+    }
+
+    fn cannot(&self, what: &str, name: &str) -> String {
+        format!("cannot {what} {}", self.path.join(name).display())
+    }
+}

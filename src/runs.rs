@@ -1,0 +1,9 @@
+//! Files of a background run, without IO: how an event file is closed, read while it grows, and summed up.
+
+pub mod closing;
+pub mod cursor;
+mod first;
+pub mod info;
+
+/// Longest line of an event file that is read, in bytes. wrap writes none that is longer with its default limits.
+pub const MAX_LINE: usize = 256 << 20;
