@@ -24,7 +24,7 @@ impl Random {
 /// A whole run of up to three streams, most of them with `session` and `exit`, some with a label.
 pub(super) fn generated(seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
-    let label = (seed % 3 == 0).then(|| "a \"bot\"".to_owned());
+    let label = seed.is_multiple_of(3).then(|| "a \"bot\"".to_owned());
     let mut guard = Guard::new(Config { stream: "run-1".into(), label, max_block: 64 });
     guard.set_runtime("test");
     let mut now = Time::from_millis(1_700_000_000_000);
@@ -32,7 +32,7 @@ pub(super) fn generated(seed: u64) -> Vec<u8> {
     let status = |guard: &mut Guard, kind, data| {
         guard.notice(&Notice { kind, data: Some(data), ..Notice::default() });
     };
-    if seed % 4 > 0 {
+    if !seed.is_multiple_of(4) {
         if seed % 4 == 2 {
             status(&mut guard, "queued", json!({"before": 1}));
         }
@@ -47,7 +47,7 @@ pub(super) fn generated(seed: u64) -> Vec<u8> {
         guard.in_stream(stream, |guard| step(guard, &mut random));
     }
     guard.end(&End { ended: Ended::Exited(0), verdict: TurnVerdict::MissingResult });
-    if seed % 5 > 0 {
+    if !seed.is_multiple_of(5) {
         status(&mut guard, "exit", json!({"code": 0, "killed": false}));
     }
     std::mem::take(&mut guard.out)
@@ -63,7 +63,7 @@ fn step(guard: &mut Guard, random: &mut Random) {
     let id = ["t0", "t1", "t2"][pick(3)];
     match pick(14) {
         0 => {
-            guard.start_turn(&TurnStarted { session: Some("c1".into()), ..TurnStarted::default() })
+            guard.start_turn(&TurnStarted { session: Some("c1".into()), ..TurnStarted::default() });
         }
         1..=4 => guard.delta(&text, TEXTS[pick(5)]),
         5 => guard.finish_block(&text, None),
