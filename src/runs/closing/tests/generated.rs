@@ -40,7 +40,7 @@ pub(super) fn generated(seed: u64) -> Vec<u8> {
     }
     // The first output is of the first stream.
     guard.stderr("starting");
-    for _ in 0..random.below(25) {
+    for _ in 0..random.below(16) {
         now = now + Duration::from_millis(random.below(50));
         guard.at(now);
         let stream = usize::try_from(random.below(4).saturating_sub(1)).unwrap();

@@ -24,6 +24,10 @@ fn statuses_in_words() {
         (r#""kind":"usage","data":{"input_tokens":5,"output_tokens":6}"#, ""),
         (r#""kind":"exit","data":{"signal":9,"killed":true}"#, "ended by signal 9 (killed)\n"),
         (
+            r#""kind":"exit","data":{"killed":true,"lost":true}"#,
+            "lost: wrap was killed before the agent had ended\n",
+        ),
+        (
             r#""kind":"diagnostic","message":"no","data":{"line":1,"offset":0,"reason":"not JSON","base64":"/xs="}"#,
             "unreadable output (not JSON): \u{fffd}^[\n",
         ),
