@@ -28,7 +28,7 @@ use values::Refusal;
 /// Longest time that text waits unless another is set.
 pub const WITHIN: Duration = Duration::from_secs(1);
 
-/// What is searched for, and how it is replaced.
+/// Secrets to search for, and the form of their replacements.
 #[derive(Debug)]
 pub struct Options {
     /// Known secrets, each with the name of its rule. They are found in their encoded forms too.

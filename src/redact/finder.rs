@@ -9,7 +9,7 @@ use super::search::Form;
 use super::text::{Hidden, Text};
 use super::{RuleId, Scratch, Search, Secrets, Span, escaped};
 
-/// What is searched for, with the memory of a search.
+/// The secrets, with the memory of a search.
 #[derive(Debug)]
 pub(super) struct Finder {
     pub(super) secrets: Secrets,

@@ -59,7 +59,7 @@ impl Pipe {
         self.stage.on_end(self.now, &mut self.io);
     }
 
-    /// What has left since the last call.
+    /// Output since the last call.
     fn out(&mut self) -> String {
         String::from_utf8(std::mem::take(&mut self.io.out)).unwrap()
     }

@@ -48,7 +48,7 @@ enum Start {
     Awaited,
     /// A turn without a runtime has begun, in which nothing happened yet.
     InTurn,
-    /// That turn has ended: the agent was never started, and the run has no `exit`.
+    /// End of that turn: the agent was never started, and the run has no `exit`.
     Never,
     /// Anything else.
     Begun,

@@ -18,9 +18,9 @@ const READ: usize = 256 << 10;
 pub enum Closed {
     /// The run lives, or another process closes it.
     Held,
-    /// It was closed before.
+    /// Closed before.
     Already,
-    /// It is closed, by these changes.
+    /// Closed by these changes.
     Done(Closing),
     /// The file cannot be written: a reader shows these changes as if they had been made.
     ReadOnly(Closing, anyhow::Error),
