@@ -194,7 +194,7 @@ fn in_deltas(pipe: &mut Pipe, number: usize, case: &Case, cuts: &[usize], random
 fn in_every_cut(pipe: &mut Pipe, number: &mut usize, case: &Case, random: &mut Random) {
     let inner = case.text.char_indices().map(|(at, _)| at).skip(1);
     let inner: Vec<usize> = inner.collect();
-    let (most, random_cuts) = match std::env::var_os("SPILE_STRESS") {
+    let (most, random_cuts) = match option_env!("SPILE_STRESS") {
         Some(_) => (usize::MAX, 200),
         None => (150, 40),
     };
