@@ -11,6 +11,7 @@ use super::hiding::Hiding;
 use super::search::Form;
 use super::text::{Hidden, Text};
 use super::walk::{Found, Path, Token, walk};
+use crate::check::shape::{CANCELLED_BY, CODES, OUTCOMES, TEXT_KINDS, TOOL_KINDS};
 use crate::event::{Event, Type};
 
 /// Fields of the envelope and ids of blocks: they name what belongs together and are never changed.
@@ -41,36 +42,11 @@ const WHOLE: [&str; 9] =
 /// Words of the format, by the keys of their fields: a field that has one of its words is not searched, though the word may
 /// be the beginning of a secret.
 const WORDS: [(&[&str], &[&str]); 5] = [
-    (&["kind"], &["answer", "reasoning"]),
-    (&["outcome"], &["ok", "error", "denied", "cancelled", "unknown"]),
-    (&["by"], &["signal", "control", "filter", "runtime"]),
-    (
-        &["tool", "kind"],
-        &["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"],
-    ),
-    (
-        &["error", "code"],
-        &[
-            "runtime_error",
-            "missing_result",
-            "truncated",
-            "protocol",
-            "exit_nonzero",
-            "signal",
-            "spawn_failed",
-            "rate_limited",
-            "auth",
-            "max_turns",
-            "budget",
-            "context_window",
-            "refused",
-            "timeout_total",
-            "timeout_idle",
-            "permission",
-            "timeout_first_output",
-            "timeout_tool",
-        ],
-    ),
+    (&["kind"], TEXT_KINDS),
+    (&["outcome"], OUTCOMES),
+    (&["by"], CANCELLED_BY),
+    (&["tool", "kind"], TOOL_KINDS),
+    (&["error", "code"], CODES),
 ];
 
 /// Kinds of status with fields of their own.

@@ -118,9 +118,7 @@ impl Search {
     /// The text is over: complete occurrences count. An undecided beginning of [`HIDDEN_BEGINNING`] characters or more
     /// becomes a span too, because a secret that was cut must not leave. A shorter one does not.
     pub fn end(&mut self, secrets: &Secrets, scratch: &mut Scratch, found: &mut Vec<Span>) {
-        scratch.load(&secrets.program, &self.threads);
-        scratch.resolve(&secrets.program, self.position, self.recent.last(), None);
-        self.reports(secrets, scratch, self.position);
+        self.resolve_end(secrets, scratch);
         scratch.store(&mut self.threads);
         self.settle(secrets, found);
         self.threads.clear();
@@ -129,12 +127,17 @@ impl Search {
 
     /// As [`end`](Self::end), of a text that was not cut: a beginning of a secret is none.
     pub fn end_whole(&mut self, secrets: &Secrets, scratch: &mut Scratch, found: &mut Vec<Span>) {
-        scratch.load(&secrets.program, &self.threads);
-        scratch.resolve(&secrets.program, self.position, self.recent.last(), None);
-        self.reports(secrets, scratch, self.position);
+        self.resolve_end(secrets, scratch);
         self.threads.clear();
         self.prefix = Prefix::default();
         self.covers.release(self.position, found);
+    }
+
+    /// Takes what matches because the text is over.
+    fn resolve_end(&mut self, secrets: &Secrets, scratch: &mut Scratch) {
+        scratch.load(&secrets.program, &self.threads);
+        scratch.resolve(&secrets.program, self.position, self.recent.last(), None);
+        self.reports(secrets, scratch, self.position);
     }
 
     /// Decides everything that is undecided, as [`end`](Self::end) does, but the text may go on. The rest of a secret
