@@ -22,6 +22,7 @@ mod replay;
 mod schema;
 mod send;
 mod settings;
+mod start;
 mod tee;
 mod view;
 mod wrap;
@@ -76,6 +77,7 @@ macro_rules! commands {
 
 commands! {
     Wrap wrap
+    Start start
     Coalesce coalesce
     Chunk chunk
     Heartbeat heartbeat

@@ -1,5 +1,6 @@
 //! The only code that waits: loops around pure stages, signals, descriptors, the wall clock.
 
+mod background;
 mod cgroup;
 mod child;
 mod clock;
@@ -28,8 +29,10 @@ pub(crate) mod tee;
 mod terminal;
 mod tree;
 
-pub(crate) use child::Stdin;
+pub(crate) use background::{Background, Inherited, Report, RunOptions, Side, detach};
+pub(crate) use child::{RUN as RUN_TOKEN, STREAM as RUN_STREAM, Stdin};
 pub(crate) use clock::Clock;
+pub(crate) use control::new_word;
 pub(crate) use guardian::{WORD as GUARDIAN, guardian};
 pub(crate) use host::{Drive, Outlet, Plan, host};
 pub(crate) use input::{Waiting, waiting};

@@ -1,34 +1,33 @@
 //! `spile wrap`.
 
 mod drive;
+mod launch;
 mod redaction;
 
 use std::ffi::{OsStr, OsString};
-use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::ValueHint;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::common;
 use super::conditions::CancelWhenArgs;
 use super::usage;
-use crate::adapter::{self, ADAPTERS, Spec};
+use crate::adapter::{self, ADAPTERS};
 use crate::codec::{MAX_LINE, is_stream_id};
 use crate::exit::Exit;
 use crate::filter::cancel::Options;
 use crate::guard;
-use crate::lifecycle::{DRAIN_MOST, Limits};
 use crate::redact::Redact;
 use crate::run::control::CancelFilter;
-use crate::run::{self, Drive, Inputs, KeyLock, Outlet, Plan, Record, SpoolLimits, Stdin, Waiting};
-use crate::secret;
+use crate::run::{self, Inputs, Stdin, Waiting};
 use crate::stage::{Clock, LineStage, Piped, Reading};
 use crate::tap::{Config, Fed, Tap};
-use drive::{DriveArgs, Prepared, Terminal};
+use drive::DriveArgs;
+pub(super) use launch::Launch;
 use redaction::RedactArgs;
 
 /// Turn an agent's output into canonical events: start the agent, or read its output on stdin
@@ -41,6 +40,7 @@ use redaction::RedactArgs;
 /// agent's process group is killed, and processes that have left it survive.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
+#[group(skip)]
 pub(super) struct Args {
     /// Runtime of the agent: a name from `spile adapters`, or auto
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = runtimes())]
@@ -171,22 +171,7 @@ pub(super) fn run(mut args: Args) -> Result<Exit> {
         (!args.fail_on_stop.is_empty(), "--fail-on-stop"),
     ];
     let flag = flags.into_iter().find_map(|(given, flag)| given.then_some(flag));
-    let guard = guard::Config {
-        stream: args.stream.take().unwrap_or_else(run::new_stream_id),
-        label: args.label.take(),
-        max_block: args.max_block,
-    };
-    let max_line = args.max_line.clamp(1, MAX_LINE);
-    let config = Config { guard, max_line, strict: args.strict, argv: words(&args.command) };
-    let from = adapter::by_name(&args.from);
-    if let [word] = args.command.as_slice()
-        && is_output(word)
-    {
-        return Err(usage(format!(
-            "{0} is a file and no command: to read what an agent printed, spile wrap <{0}",
-            word.display()
-        )));
-    }
+    let config = args.config();
     if args.command.is_empty() {
         if ends_in_dashes() {
             return Err(usage(NO_COMMAND));
@@ -199,7 +184,7 @@ pub(super) fn run(mut args: Args) -> Result<Exit> {
         if args.pty {
             return Err(usage("--pty is for a command that wrap starts: spile wrap --pty -- CMD"));
         }
-        let mut tap = Tap::new(config.clone(), from);
+        let mut tap = Tap::new(config.clone(), adapter::by_name(&args.from));
         if args.keep_escapes {
             tap.keep_escapes();
         }
@@ -207,74 +192,50 @@ pub(super) fn run(mut args: Args) -> Result<Exit> {
         let redact = args.redaction.stage()?;
         return normalise(fed, args.stdin, args.conditions.options()?, redact);
     }
-    start(args, config, from)
+    Launch::prepare(args, config)?.run(None)
 }
 
-/// Starts the agent.
-fn start(mut args: Args, config: Config, from: Option<&'static Spec>) -> Result<Exit> {
-    let conditions = args.conditions.options()?;
-    let mut outlet = args.redaction.outlet(&mut args.supervise)?;
-    let names =
-        [("--label", config.guard.label.as_deref()), ("--stream", Some(&*config.guard.stream))];
-    redaction::check_names(&mut outlet, names)?;
-    let shown = secret::mask(&words(&args.command));
-    let at_terminal = run::waiting() == Waiting::Terminal;
-    let terminal = if args.pty { Terminal::Yes } else { Terminal::No };
-    let reads_prompt = args.drive.reads_stdin();
-    let Prepared { argv, drive } =
-        args.drive.prepare(args.command, from.map(|spec| spec.name), terminal)?;
-    if drive.is_some() && args.stdin.is_some() {
-        return Err(usage(
-            "the prompt goes to the agent's stdin: leave out --stdin, or write {prompt} in the command",
-        ));
+impl Args {
+    /// Agent to start `count` times in the background.
+    pub(super) fn launch(mut self, count: u16) -> Result<Launch> {
+        if self.command.is_empty() {
+            return Err(usage("there is no command: write spile start -- CMD"));
+        }
+        if self.stdin.is_some_and(|stdin| stdin != Stdin::Null) {
+            return Err(usage(
+                "an agent in the background has no stdin: give it its input by --prompt and --drive",
+            ));
+        }
+        let single = [
+            (self.supervise.record.is_some(), "--record"),
+            (self.supervise.once.is_some(), "--once"),
+        ];
+        if let Some((_, flag)) = single.into_iter().find(|(given, _)| *given && count > 1) {
+            return Err(usage(format!("{flag} is for one run, and not for --each")));
+        }
+        if self.drive.needs_command().is_none() {
+            self.stdin = Some(Stdin::Null);
+        }
+        let config = self.config();
+        Launch::prepare(self, config)
     }
-    let mut tap = Tap::new(Config { argv: words(&argv), ..config }, from);
-    if args.keep_escapes {
-        tap.keep_escapes();
+
+    fn config(&mut self) -> Config {
+        let guard = guard::Config {
+            stream: self.stream.take().unwrap_or_else(run::new_stream_id),
+            label: self.label.take(),
+            max_block: self.max_block,
+        };
+        let max_line = self.max_line.clamp(1, MAX_LINE);
+        Config { guard, max_line, strict: self.strict, argv: words(&self.command) }
     }
-    tap.guard().fail_on_stop(args.fail_on_stop);
-    conditions.into_iter().for_each(|conditions| tap.guard().cancel_when(conditions));
-    if args.stdin.is_none() && !reads_prompt && run::waiting() == Waiting::Bytes {
-        run::warn(NOT_PASSED_ON);
-    }
-    if args.pty && args.stdin == Some(Stdin::Inherit) && !at_terminal {
-        return Err(usage(
-            "with --pty the agent inherits a terminal only, and stdin is none: say --stdin pipe to type what comes on it",
-        ));
-    }
-    let stdin = match args.stdin {
-        _ if drive.is_some() && args.pty => Stdin::Null,
-        _ if drive.is_some() => Stdin::Pipe,
-        None if args.pty && at_terminal => Stdin::Inherit,
-        given => given.unwrap_or(Stdin::Null),
-    };
-    let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-    let lock = match args.supervise.lock(&mut tap, &mut outlet)? {
-        ControlFlow::Continue(lock) => lock,
-        ControlFlow::Break(exit) => return Ok(exit),
-    };
-    let agent = Agent { argv, shown, stdin, pty, drive, outlet };
-    run::host(&mut tap, args.supervise.plan(agent, lock)?)
 }
 
 fn words(argv: &[OsString]) -> Vec<String> {
     argv.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
-/// Command to start, with its input.
-struct Agent {
-    argv: Vec<OsString>,
-    shown: Vec<String>,
-    stdin: Stdin,
-    pty: bool,
-    drive: Option<Drive>,
-    outlet: Outlet,
-}
-
 const NO_COMMAND: &str = "there is no command behind --: write spile wrap -- CMD (is a variable there empty?), or leave out the -- to read an agent's output on stdin";
-
-const NOT_PASSED_ON: &str =
-    "the agent does not get the input on stdin: pass it on with --stdin pipe, or say --stdin null";
 
 /// True for a command line that ends in `--`: its command is missing.
 fn ends_in_dashes() -> bool {
@@ -322,9 +283,6 @@ fn normalise(
 /// Time until an agent behind another wrap is killed, as of `spile cancel`.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Largest value of `--spool-mem`, in bytes.
-const MAX_SPOOL_MEM: usize = 1 << 30;
-
 impl Supervise {
     /// First given option that needs a command.
     fn needs_command(&self) -> Option<&'static str> {
@@ -337,54 +295,5 @@ impl Supervise {
             (self.tool_timeout.is_some(), "--tool-timeout"),
         ];
         all.into_iter().find_map(|(given, flag)| given.then_some(flag))
-    }
-
-    /// Takes the lock of --once, or waits for it; breaks if the wait ends without it.
-    fn lock(
-        &self,
-        tap: &mut Tap,
-        outlet: &mut Outlet,
-    ) -> Result<ControlFlow<Exit, Option<KeyLock>>> {
-        let Some(key) = &self.once else { return Ok(ControlFlow::Continue(None)) };
-        Ok(match self.queue {
-            true => run::queue((tap, outlet), key, common::limit(self.queue_timeout))?
-                .map_continue(Some),
-            false => ControlFlow::Continue(Some(run::lock(key)?)),
-        })
-    }
-
-    /// Plan of the run. Begins the recording.
-    fn plan(self, agent: Agent, lock: Option<KeyLock>) -> Result<Plan> {
-        let Agent { argv, shown, stdin, pty, drive, outlet } = agent;
-        let record = self
-            .record
-            .map(|path| {
-                Record::create(run::Clock::start().now(), &path, &shown)
-                    .with_context(|| format!("cannot record to {}", path.display()))
-            })
-            .transpose()?;
-        Ok(Plan {
-            argv,
-            shown,
-            stdin,
-            pty,
-            limits: Limits {
-                grace: self.grace,
-                drain: self.drain.min(DRAIN_MOST),
-                after_result: common::limit(Some(self.after_result)).unwrap_or(Duration::MAX),
-                total: common::limit(self.timeout),
-                idle: common::limit(self.idle_timeout),
-                first_output: common::limit(self.first_output_timeout),
-                tool: common::limit(self.tool_timeout),
-            },
-            spool: SpoolLimits {
-                memory: self.spool_mem.min(MAX_SPOOL_MEM),
-                file: self.spool_max as u64,
-            },
-            record,
-            drive,
-            outlet,
-            lock,
-        })
     }
 }

@@ -117,6 +117,12 @@ impl Guard {
         &self.config.stream
     }
 
+    /// Gives the run another stream id. For a guard that has emitted nothing.
+    pub fn rename(&mut self, stream: String) {
+        self.config.stream = stream;
+        self.state = StreamState::new(&self.config, 0);
+    }
+
     /// A human's name for it.
     pub fn label(&self) -> Option<&str> {
         self.config.label.as_deref()

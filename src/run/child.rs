@@ -14,7 +14,6 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::cgroup;
-use super::control::new_word;
 use super::guardian::{self, Message};
 use super::polling;
 use super::program;
@@ -63,7 +62,41 @@ pub(super) fn lacking(program: &OsStr, what: &str, e: &io::Error) -> Refusal {
 }
 
 /// Variable with the run token in the environment of the agent and its descendants: they can be found by it.
-const RUN: &str = "SPILE_RUN";
+pub const RUN: &str = "SPILE_RUN";
+
+/// Variable with the run tokens of the runs within which this one was started, separated by commas.
+pub(super) const WITHIN: &str = "SPILE_WITHIN";
+
+/// Variable with the stream of the run.
+pub const STREAM: &str = "SPILE_STREAM";
+
+/// Variable with the number of a run among several that were started at once.
+pub(super) const INDEX: &str = "SPILE_INDEX";
+
+/// Names of a run for its agent and the processes below it.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub token: String,
+    pub stream: String,
+    /// Number among several runs that were started at once.
+    pub index: Option<u16>,
+}
+
+impl Identity {
+    /// Sets the variables for a new process.
+    fn set(&self, command: &mut Command) {
+        let outer = [WITHIN, RUN].into_iter().filter_map(|name| std::env::var(name).ok());
+        let outer: Vec<String> = outer.filter(|tokens| !tokens.is_empty()).collect();
+        command.env(RUN, &self.token).env(STREAM, &self.stream);
+        if let Some(index) = self.index {
+            command.env(INDEX, index.to_string());
+        }
+        match outer.is_empty() {
+            true => command.env_remove(WITHIN),
+            false => command.env(WITHIN, outer.join(",")),
+        };
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Agent {
@@ -104,7 +137,7 @@ pub(super) fn spawn(
     argv: &[OsString],
     stdin: Stdin,
     pty: Option<Pty>,
-    held: Option<BorrowedFd<'_>>,
+    (identity, held): (&Identity, &[BorrowedFd<'_>]),
 ) -> Result<Agent, Refusal> {
     let program = argv.first().map_or(OsStr::new(""), OsString::as_os_str);
     let failed = |e: io::Error| lacking(program, "spile cannot start its guardian", &e);
@@ -112,14 +145,13 @@ pub(super) fn spawn(
     // Adopts the orphans of a guardian that is killed alone.
     tree::adopt_orphans();
     let (control, theirs) = UnixStream::pair().map_err(failed)?;
-    let token = new_word();
-    let guardian = start_guardian(argv, stdin, pty.as_ref(), &theirs, held, &token);
+    let guardian = start_guardian(argv, stdin, pty.as_ref(), &theirs, (identity, held));
     let mut guardian = guardian.map_err(failed)?;
     drop(theirs);
     // The slave is closed here.
     let master = pty.map(|pty| pty.master);
     let mut agent = Agent {
-        token,
+        token: identity.token.clone(),
         pid: 0,
         stdin: guardian.stdin.take().map(OwnedFd::from),
         stdout: master.or(guardian.stdout.take().map(OwnedFd::from)),
@@ -168,13 +200,14 @@ fn start_guardian(
     stdin: Stdin,
     pty: Option<&Pty>,
     control: &UnixStream,
-    held: Option<BorrowedFd<'_>>,
-    token: &str,
+    (identity, held): (&Identity, &[BorrowedFd<'_>]),
 ) -> io::Result<Child> {
-    let fds: Vec<BorrowedFd<'_>> = [control.as_fd()].into_iter().chain(held).collect();
+    let fds: Vec<BorrowedFd<'_>> =
+        [control.as_fd()].into_iter().chain(held.iter().copied()).collect();
     let numbers: Vec<String> = fds.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
     let mut command = Command::new(program::own());
-    command.args([guardian::WORD, &numbers.join(",")]).args(argv).env(RUN, token);
+    command.args([guardian::WORD, &numbers.join(",")]).args(argv);
+    identity.set(&mut command);
     match pty {
         None => command
             .stdin(match stdin {

@@ -15,7 +15,8 @@ pub use cancel_filter::CancelFilter;
 pub use client::{Found, ask_all, find};
 pub use messages::{Answer, Ask, CancelTurn, Info, PermitTool, Request, Text};
 
-pub(super) use server::{Server, new_word};
+pub(crate) use server::new_word;
+pub(super) use server::{Place, Server};
 
 /// Process id in the name of a run's files: that of its wrap as that sees it. The run token follows it where another run
 /// of the folder has that number in a namespace of its own.
@@ -58,3 +59,6 @@ fn peer(stream: &UnixStream) -> Option<(u32, Option<u32>)> {
 const SOCKET: &str = "sock";
 
 const INFO: &str = "json";
+
+/// Name of these files in the folder of a background run.
+const RUN_FILES: &str = "control";

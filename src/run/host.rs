@@ -7,6 +7,7 @@ mod driven;
 mod feed;
 mod outlet;
 mod requests;
+mod run_file;
 mod starting;
 mod wait;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
+use super::background::Background;
 use super::child::{Agent, Guarded, Stdin};
 use super::clock::Clock;
 use super::guardian::Message;
@@ -41,6 +43,7 @@ use driven::Sends;
 use feed::{Feed, Wants};
 pub use outlet::Outlet;
 use requests::PendingRequests;
+use run_file::RunFile;
 use starting::{spawn_failed, start};
 use wait::Whose;
 
@@ -76,11 +79,14 @@ pub struct Plan {
     pub outlet: Outlet,
     /// Lock held until no process of the agent is left; see [`super::lock`].
     pub lock: Option<KeyLock>,
+    /// Background run whose event file is stdout.
+    pub background: Option<Box<Background>>,
 }
 
 /// Runs an agent to its end; its output goes through `tap` to stdout. No process of it is left.
 pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
-    match start(&mut plan) {
+    let stream = tap.guard().stream().to_owned();
+    match start(&mut plan, stream) {
         Ok((agent, console, signals)) => {
             let shown = plan.shown.iter().map(|word| plan.outlet.apart(word.clone())).collect();
             let mut plan_prompt = plan.drive.as_mut().and_then(|drive| drive.prompt.take());
@@ -117,6 +123,7 @@ struct Host<'a> {
     names_prompts: bool,
     outlet: &'a mut Outlet,
     output: Output,
+    run_file: Option<RunFile<'a>>,
     stdout: StdoutEnd,
     signals: Signals,
     clock: Clock,
@@ -170,6 +177,7 @@ impl<'a> Host<'a> {
             console,
             outlet: &mut plan.outlet,
             output: Output::open(),
+            run_file: plan.background.as_deref_mut().map(RunFile::new),
             stdout: StdoutEnd::default(),
             signals,
             clock,
@@ -217,9 +225,7 @@ impl<'a> Host<'a> {
             self.on_time();
             self.settle();
             self.collect();
-            if self.output.pending() > 0 && !self.stdout.reader_gone {
-                self.write();
-            }
+            self.write();
         }
         Ok(self.exit())
     }
@@ -243,7 +249,8 @@ impl<'a> Host<'a> {
         let renewal = self.requests.renewal.filter(|_| !self.end_emitted);
         let driver = self.driver_deadline();
         let outlet = self.outlet.deadline();
-        let life = [self.life.deadline(), self.agent.deadline(), driver, renewal, outlet];
+        let file = self.run_file.as_ref().and_then(RunFile::deadline);
+        let life = [self.life.deadline(), self.agent.deadline(), driver, renewal, outlet, file];
         [tap, finish, console, stdin].into_iter().chain(life).flatten().min()
     }
 

@@ -14,6 +14,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::child::INDEX;
 use super::clock::Clock;
 use super::input::{self, Read};
 use super::job;
@@ -62,7 +63,7 @@ pub fn open(path: &OsStr) -> io::Result<Input> {
 pub fn start(program: &Path, args: &[OsString], number: u16) -> io::Result<(Child, Input)> {
     let mut child = Command::new(program)
         .args(args)
-        .env("SPILE_INDEX", number.to_string())
+        .env(INDEX, number.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;

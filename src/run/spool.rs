@@ -65,6 +65,11 @@ impl Spool {
         self.limits.file > 0 && (self.in_memory >= self.limits.memory || self.read != self.written)
     }
 
+    /// Bytes that may wait in memory.
+    pub(super) fn memory(&self) -> usize {
+        self.limits.memory
+    }
+
     /// True if a limit is reached. [`Spool::push`] still accepts items.
     pub(super) fn is_full(&self) -> bool {
         if !self.tail.is_empty() {

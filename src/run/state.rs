@@ -4,6 +4,7 @@
 mod close;
 mod lock;
 mod run_folder;
+mod survivors;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +51,12 @@ impl StateFolder {
     /// write in it.
     pub fn open() -> Result<Self> {
         Self::open_at(&path_by(|name| std::env::var_os(name))?)
+    }
+
+    /// As [`StateFolder::open`], but `None` if there is none.
+    pub fn open_if_any() -> Result<Option<Self>> {
+        let path = path_by(|name| std::env::var_os(name))?;
+        path.exists().then(|| Self::open_at(&path)).transpose()
     }
 
     /// As [`StateFolder::open`], at this path.

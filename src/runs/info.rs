@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::first::{FirstStream, session_of};
 use crate::codec::Fields;
@@ -23,6 +24,8 @@ const MAX_FILES: usize = 1000;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunInfo {
+    /// Run token, in the environment of the run's processes.
+    pub control: String,
     /// Command line of the agent without the prompt, and without secrets.
     pub argv: Vec<String>,
     /// Working directory of the agent.
@@ -60,6 +63,11 @@ pub struct RunInfo {
     /// Limits of wrap by the name of their option, as they were given.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, String>,
+}
+
+/// SHA-256 of a prompt, in hexadecimal.
+pub fn prompt_sha256(prompt: &[u8]) -> String {
+    Sha256::digest(prompt).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// State of a run by its events. A run whose wrap has died is only known to be over once its file is closed.

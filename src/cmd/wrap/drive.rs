@@ -66,6 +66,8 @@ pub(super) struct DriveArgs {
 pub(super) struct Prepared {
     pub argv: Vec<OsString>,
     pub drive: Option<Drive>,
+    /// Prompt as it was given, with its context.
+    pub prompt: Option<OsString>,
 }
 
 impl DriveArgs {
@@ -102,9 +104,10 @@ impl DriveArgs {
         }
         let argv = with_context(argv, &self.context)?;
         let (mut argv, in_command) = with_prompt(argv, prompt.as_deref())?;
+        let given = prompt.clone();
         let prompt = prompt.filter(|_| !in_command).map(checked).transpose()?;
         if !self.drive && prompt.is_none() {
-            return Ok(Prepared { argv, drive: None });
+            return Ok(Prepared { argv, drive: None, prompt: given });
         }
         let input = match at_terminal {
             _ if !self.drive => Input::Prompt,
@@ -138,7 +141,7 @@ impl DriveArgs {
             on_permission,
             keep_open: self.keep_open,
         };
-        Ok(Prepared { argv, drive: Some(Drive { config, prompt }) })
+        Ok(Prepared { argv, drive: Some(Drive { config, prompt }), prompt: given })
     }
 
     fn prompt(&self) -> Result<Option<OsString>> {

@@ -12,10 +12,11 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, test_kill_process};
 
-use super::{Answer, INFO, Info, Request, SOCKET, path, peer, pid_of};
+use super::{Answer, INFO, Info, RUN_FILES, Request, SOCKET, path, peer, pid_of};
 use crate::run::once::runtime_folder;
 use crate::run::output::warn;
 use crate::run::polling;
+use crate::run::state::StateFolder;
 
 const MAX_FILES: usize = 4096;
 
@@ -50,6 +51,11 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
     };
     sweep(&folder);
     let mut found = runs(&folder, |_, info| wanted(info));
+    match StateFolder::open_if_any() {
+        Ok(Some(state)) => found.extend(background(&state, wanted)),
+        Ok(None) => {}
+        Err(e) => warn(format_args!("no background run can be found: {e:#}")),
+    }
     found.sort_by(|a, b| (&a.info.started, a.info.pid).cmp(&(&b.info.started, b.info.pid)));
     found
 }
@@ -57,7 +63,23 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
 /// Run with this process id (its own number for itself) and run token.
 pub fn find_word(pid: u32, word: &str) -> Option<Found> {
     let folder = runtime_folder().ok()?;
-    runs(&folder, |own, info| own == pid && info.control == word).pop()
+    let found = runs(&folder, |own, info| own == pid && info.control == word).pop();
+    found.or_else(|| {
+        let state = StateFolder::open_if_any().ok()??;
+        background(&state, &|info| info.pid == pid && info.control == word).next()
+    })
+}
+
+/// Background runs that can be asked.
+fn background(state: &StateFolder, wanted: &dyn Fn(&Info) -> bool) -> impl Iterator<Item = Found> {
+    let streams = state.streams().unwrap_or_default().into_iter();
+    streams.filter_map(move |stream| {
+        let run = state.run(&stream).ok()??;
+        let folder = run.open_path();
+        let info = read_info(&path(&folder, RUN_FILES, INFO)).filter(|info| wanted(info))?;
+        let client = connect(&folder, info.pid, RUN_FILES)?;
+        Some(Found { info, client })
+    })
 }
 
 fn runs(folder: &Path, wanted: impl Fn(u32, &Info) -> bool) -> Vec<Found> {

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use super::client::sweep;
-use super::{Answer, INFO, Info, Request, SOCKET, path, peer};
+use super::{Answer, INFO, Info, RUN_FILES, Request, SOCKET, path, peer};
 use crate::guard::TurnEnd;
 use crate::run::once::runtime_folder;
 use anyhow::{Context, Result};
@@ -24,8 +24,18 @@ const MAX_REQUEST: usize = 8 << 20;
 /// Unread answers before a client is dropped, in bytes; one more answer may be added.
 const MAX_UNSENT: usize = 1 << 20;
 
+/// Place of a control socket and of the file that describes its run.
+#[derive(Debug, Clone)]
+pub(in crate::run) enum Place {
+    /// The runtime folder that all runs share, under the process id of wrap.
+    Shared,
+    /// The folder of a background run.
+    Run(PathBuf),
+}
+
 #[derive(Debug)]
 pub(in crate::run) struct Server {
+    place: Place,
     listener: UnixListener,
     socket: PathBuf,
     /// File beside the socket, and its content.
@@ -53,7 +63,8 @@ struct Client {
     waits: Option<((String, u64), Option<String>)>,
 }
 
-pub(in crate::run) fn new_word() -> String {
+/// Random word that no other run has.
+pub fn new_word() -> String {
     // Its keys are random numbers of the operating system.
     let random = RandomState::new();
     let more = RandomState::new();
@@ -62,9 +73,10 @@ pub(in crate::run) fn new_word() -> String {
 
 impl Server {
     /// Opens the socket of this process, with `info` beside it.
-    pub(in crate::run) fn open(info: &Info) -> Result<Self> {
-        let (listener, socket, about) = Self::listen(info)?;
+    pub(in crate::run) fn open(place: Place, info: &Info) -> Result<Self> {
+        let (listener, socket, about) = place.listen(info)?;
         Ok(Self {
+            place,
             listener,
             socket,
             info: about,
@@ -80,7 +92,7 @@ impl Server {
     pub(in crate::run) fn renew(&mut self) {
         if !self.retired
             && !self.socket.exists()
-            && let Ok((listener, socket, info)) = Self::listen(&self.about)
+            && let Ok((listener, socket, info)) = self.place.listen(&self.about)
         {
             (self.listener, self.socket, self.info) = (listener, socket, info);
         }
@@ -94,32 +106,6 @@ impl Server {
                 let _ = std::fs::remove_file(path);
             }
         }
-    }
-
-    fn listen(info: &Info) -> Result<(UnixListener, PathBuf, PathBuf)> {
-        let folder = runtime_folder()?;
-        sweep(&folder);
-        let mut name = info.pid.to_string();
-        let listener = match listen(&folder, &name, &info.control) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                name = format!("{name}-{}", info.control);
-                listen(&folder, &name, &info.control)
-            }
-            other => other,
-        };
-        let (socket, about) = (path(&folder, &name, SOCKET), path(&folder, &name, INFO));
-        let listener =
-            listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
-        let fresh = folder.join(fresh(&info.control));
-        let written = serde_json::to_vec(info)
-            .map_err(io::Error::from)
-            .and_then(|text| write_own(&fresh, &text))
-            .and_then(|()| std::fs::rename(&fresh, &about));
-        if let Err(e) = written {
-            let _ = std::fs::remove_file(&socket);
-            return Err(e).with_context(|| format!("cannot write {}", about.display()));
-        }
-        Ok((listener, socket, about))
     }
 
     pub(in crate::run) fn fds(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
@@ -218,6 +204,39 @@ impl Server {
 
     fn forget(&mut self) {
         self.clients.retain(|c| !(c.gone || c.silent && c.unsent.is_empty() && c.waits.is_none()));
+    }
+}
+
+impl Place {
+    fn listen(&self, info: &Info) -> Result<(UnixListener, PathBuf, PathBuf)> {
+        let (folder, mut name) = match self {
+            Place::Shared => {
+                let folder = runtime_folder()?;
+                sweep(&folder);
+                (folder, info.pid.to_string())
+            }
+            Place::Run(folder) => (folder.clone(), RUN_FILES.to_owned()),
+        };
+        let listener = match listen(&folder, &name, &info.control) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                name = format!("{name}-{}", info.control);
+                listen(&folder, &name, &info.control)
+            }
+            other => other,
+        };
+        let (socket, about) = (path(&folder, &name, SOCKET), path(&folder, &name, INFO));
+        let listener =
+            listener.with_context(|| format!("cannot listen on {}", socket.display()))?;
+        let fresh = folder.join(fresh(&info.control));
+        let written = serde_json::to_vec(info)
+            .map_err(io::Error::from)
+            .and_then(|text| write_own(&fresh, &text))
+            .and_then(|()| std::fs::rename(&fresh, &about));
+        if let Err(e) = written {
+            let _ = std::fs::remove_file(&socket);
+            return Err(e).with_context(|| format!("cannot write {}", about.display()));
+        }
+        Ok((listener, socket, about))
     }
 }
 

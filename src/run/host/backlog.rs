@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use signal_hook::consts::{SIGTTIN, SIGTTOU};
+use signal_hook::consts::{SIGINT, SIGTTIN, SIGTTOU};
 
 use super::console::MAX_SHOWN;
 use super::requests::TurnCancel;
+use super::run_file::RunFile;
 use super::{Host, MAX_PENDING};
 use crate::exit::Exit;
 use crate::guard::{Ended, Notice};
+use crate::lifecycle::Stop;
 use crate::run::child::Guarded;
 use crate::run::guardian::Message;
 use crate::run::output::warn;
@@ -61,7 +63,7 @@ impl Host<'_> {
         }
         let bytes = Arc::new(bytes.to_vec());
         self.spool.push(Record { number: now.as_micros(), tag: source as u8, bytes });
-        if self.spool.is_full() {
+        if self.spool.is_full() && !self.thins() {
             self.held_back = true;
             self.life.hold();
             self.warn_full();
@@ -103,13 +105,22 @@ impl Host<'_> {
         self.output.pending() + self.tap.guard().out.len() <= MAX_PENDING
     }
 
+    /// True if nothing more can wait for the event file: deltas are left out then.
+    fn thins(&self) -> bool {
+        self.run_file.as_ref().is_some_and(RunFile::is_blocked)
+            && self.spool.is_full()
+            && self.output.pending() < self.spool.memory().max(2 * MAX_PENDING)
+    }
+
     /// Passes queued input to the tap as long as the reader takes its output.
     pub(super) fn work(&mut self) -> Result<()> {
         if self.stdout.reader_gone {
             self.spool.clear();
             self.commands.clear();
         }
-        while !self.spool.is_empty() && self.has_room() {
+        let thins = self.thins();
+        self.run_file.iter_mut().for_each(|file| file.thins = thins);
+        while !self.spool.is_empty() && (self.has_room() || self.thins()) {
             let record = self.spool.pop();
             let record = record.context("cannot read what waits for a slow reader")?;
             if let Some(Record { number, tag, bytes }) = record {
@@ -122,7 +133,7 @@ impl Host<'_> {
             self.held_back = true;
             self.life.hold();
         }
-        if self.held_back && !slow && !self.spool.is_full() {
+        if self.held_back && !slow && (!self.spool.is_full() || self.thins()) {
             self.held_back = false;
             self.life.release(self.clock.now());
         }
@@ -236,9 +247,11 @@ impl Host<'_> {
                 self.outlet.end(now);
             }
             let mut lines = self.outlet.take();
+            self.run_file.iter_mut().for_each(|file| file.pass(&mut lines));
             if !lines.is_empty() {
                 self.output.push(&mut lines);
             }
+            self.limit_file(now);
             if self.outlet.refuses() {
                 self.stop_for_reader();
             }
@@ -246,10 +259,47 @@ impl Host<'_> {
         self.stop_cancelled();
     }
 
+    /// Writes what the reader, or the event file, takes.
     pub(super) fn write(&mut self) {
+        if self.output.pending() == 0 || self.stdout.reader_gone {
+            return;
+        }
+        if self.run_file.is_some() {
+            return self.write_file();
+        }
         if let Err(e) = self.output.flush_some() {
             self.stdout.fail(&e);
             self.stop_for_reader();
+        }
+    }
+
+    fn write_file(&mut self) {
+        let now = self.clock.now();
+        let Some(file) = self.run_file.as_mut().filter(|file| file.may_write(now)) else { return };
+        while self.output.pending() > 0 {
+            if let Err(e) = self.output.flush_some() {
+                file.failed(now, &e);
+                if self.end_emitted {
+                    file.limit_wait(now);
+                    self.stdout.cannot_write = file.give_up_at.is_some_and(|at| at <= now);
+                    self.abandoned |= self.stdout.cannot_write;
+                }
+                return;
+            }
+        }
+        file.written();
+    }
+
+    /// Fails the turn of a run whose event file is too large, and ends its agent.
+    fn limit_file(&mut self, now: Time) {
+        if let Some(file) = self.run_file.as_mut()
+            && file.exceeds()
+        {
+            let message =
+                format!("the event file is larger than {} bytes (--max-run)", file.limit());
+            self.enqueue(Command::Fail("budget", message));
+            self.life.stop(now, Stop::Signal(SIGINT));
+            self.act();
         }
     }
 

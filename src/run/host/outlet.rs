@@ -53,13 +53,13 @@ impl Outlet {
         std::mem::take(&mut self.io.out)
     }
 
-    /// A line that leaves by another way: an event, or a message for people.
     /// Rule of the first secret in a name, which is never changed.
     pub fn rule_in(&mut self, name: &str) -> Option<&str> {
         self.redact.as_mut()?.consumer().rule_in(name)
     }
 
-    pub(super) fn apart(&mut self, line: String) -> String {
+    /// Text that leaves by another way, without secrets.
+    pub fn apart(&mut self, line: String) -> String {
         match &mut self.redact {
             Some(redact) => redact.consumer().apart(&line),
             None => line,

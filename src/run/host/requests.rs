@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::backlog::Command;
+use super::run_file::RunFile;
 use super::{Feed, Host, RENEW_EVERY};
 use crate::adapter::Order;
 use crate::drive::{Driver, Force};
 use crate::lifecycle::{Cancel, Stop};
-use crate::run::control::{Answer, Ask, CancelTurn, Info, Request, Server};
+use crate::run::control::{Answer, Ask, CancelTurn, Info, Place, Request, Server};
 use crate::time::Time;
 
 #[derive(Debug, Default)]
@@ -49,7 +50,8 @@ impl Host<'_> {
             argv,
             started: self.clock.now().to_string(),
         };
-        let server = Server::open(&info);
+        let place = self.run_file.as_ref().map_or(Place::Shared, RunFile::socket_place);
+        let server = Server::open(place, &info);
         let mut data =
             json!({"pid": self.agent.pid, "argv": info.argv, "adapter": self.tap.adapter()});
         if server.is_ok() {

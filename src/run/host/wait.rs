@@ -42,7 +42,8 @@ pub(super) struct Ready {
 pub(super) fn wait(host: &Host<'_>, timeout: Option<Duration>) -> Result<Ready> {
     let stdin = rustix::stdio::stdin();
     let mut fds = vec![(host.signals.fd(), PollFlags::IN, Whose::Signal)];
-    if !host.stdout.reader_gone {
+    // A file is always ready.
+    if !host.stdout.reader_gone && host.run_file.is_none() {
         fds.push((host.output.fd(), host.output.events(), Whose::Reader));
     }
     if matches!(host.agent.guarded, Guarded::Yes | Guarded::Finishing) {

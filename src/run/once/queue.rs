@@ -14,6 +14,7 @@ use super::ticket::{self, Ticket};
 use super::{KeyLock, locked, name, runtime_folder};
 use crate::exit::Exit;
 use crate::guard::Notice;
+use crate::run::background::{Background, Report};
 use crate::run::clock::Clock;
 use crate::run::host::Outlet;
 use crate::run::output::{Output, StdoutEnd, warn};
@@ -31,7 +32,7 @@ const RENEWED_WITHIN: Duration = Duration::from_millis(500);
 /// Waits until `key` can be locked, behind all runs that wait already, `limit` at most. Emits a status `queued` whenever the
 /// number of runs before it has changed. Breaks with the exit status if the run ends before its agent is started.
 pub fn queue(
-    (tap, outlet): (&mut Tap, &mut Outlet),
+    (tap, outlet, background): (&mut Tap, &mut Outlet, Option<&mut Background>),
     key: &str,
     limit: Option<Duration>,
 ) -> Result<ControlFlow<Exit, KeyLock>> {
@@ -39,6 +40,7 @@ pub fn queue(
     let mut queue = Queue {
         tap,
         outlet,
+        background,
         key,
         lock_name: name(key)?,
         ticket: None,
@@ -70,6 +72,7 @@ pub fn queue(
 struct Queue<'a> {
     tap: &'a mut Tap,
     outlet: &'a mut Outlet,
+    background: Option<&'a mut Background>,
     key: &'a str,
     /// File name of the lock.
     lock_name: String,
@@ -163,6 +166,7 @@ impl Queue<'_> {
             parent: None,
         };
         self.tap.guard().at(Clock::start().now()).notice(&notice);
+        self.background.iter_mut().for_each(|background| background.report(&Report::Waits));
     }
 
     fn on_time(&mut self) {

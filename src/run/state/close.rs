@@ -6,8 +6,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
 use anyhow::Result;
+use rustix::process::Pid;
 
 use super::run_folder::RunFolder;
+use super::survivors;
+use crate::run::output::warn;
 use crate::runs::closing::{Closer, Closing};
 
 /// Bytes of a read.
@@ -27,13 +30,21 @@ pub enum Closed {
 }
 
 impl RunFolder {
-    /// Closes the run if its processes have ended and it is not closed. Processes of its agent that outlived wrap and guardian
-    /// must have been killed before.
+    /// Closes the run if its wrap and its guardian have ended and it is not closed. Kills what is left of its agent before.
     pub fn close(&self) -> Result<Closed> {
         if self.is_closed() {
             return Ok(Closed::Already);
         }
         let Some(_lock) = self.lock()? else { return Ok(Closed::Held) };
+        let token = self.info().map(|info| info.control).filter(|token| !token.is_empty());
+        let left = token.map(|token| survivors::kill_all(&token)).unwrap_or_default();
+        if !left.is_empty() {
+            let pids: Vec<i32> = left.into_iter().map(Pid::as_raw_pid).collect();
+            warn(format_args!(
+                "{}: processes that cannot be killed still run: {pids:?}",
+                self.stream()
+            ));
+        }
         let (closing, length) = self.closing()?;
         let done = closing.is_done(length);
         if !done && let Err(why) = self.append(&closing, length) {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -20,11 +20,15 @@ use crate::time::Time;
 const LOCK: &str = "lock";
 const INFO: &str = "run.json";
 const EVENTS: &str = "events.ndjson";
+const MESSAGES: &str = "stderr.log";
 const SUMMARY: &str = "summary.json";
 const NEW_SUMMARY: &str = ".summary.json.new";
 
 /// Longest `run.json` or `summary.json` that is read, in bytes.
 const MAX_JSON: u64 = 16 << 20;
+
+/// Bytes of wrap's own messages that are read.
+const MAX_MESSAGES: u64 = 64 << 10;
 
 /// Folder of a run.
 #[derive(Debug)]
@@ -59,6 +63,11 @@ impl RunFolder {
     /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Path of the open folder, which is short, and right also after the folder was renamed.
+    pub(in crate::run) fn open_path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.folder.as_raw_fd()).into()
     }
 
     /// Looks whether a process of the run lives.
@@ -127,6 +136,19 @@ impl RunFolder {
     /// The event file, to append to it.
     pub fn append_events(&self) -> Result<File> {
         self.file(EVENTS, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)
+    }
+
+    /// The file of wrap's own messages, to append to it.
+    pub(in crate::run) fn append_messages(&self) -> Result<File> {
+        self.file(MESSAGES, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE)
+    }
+
+    /// Text of that file, as far as it can be read.
+    pub fn messages(&self) -> String {
+        let mut text = Vec::new();
+        let file = self.file(MESSAGES, OFlags::RDONLY);
+        let _ = file.map(|file| file.take(MAX_MESSAGES).read_to_end(&mut text));
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// Time at which the run was started. Without `run.json` it is that of the lock, which is never written.
