@@ -41,6 +41,8 @@ pub(super) struct Order {
     unnumbered: u64,
     /// The last gap that was reported: an event of it that comes late is not reported again.
     missing: Option<(u64, u64)>,
+    /// Last of the numbers that a `gap` says are missing.
+    announced: u64,
     /// A run of repeated events, of which only the first is reported.
     again: Option<(u64, u64)>,
     /// Repeated events since the last new one: one of them may only have been numbered wrongly.
@@ -56,9 +58,16 @@ struct Last {
     part: bool,
 }
 
+/// Last number of the events that are missing, if this is a `gap` that names them.
+fn end_of_gap(seen: &Seen<'_, '_>) -> Option<u64> {
+    let is_gap = seen.kind == Type::Status && seen.fields.get("kind") == Some("\"gap\"");
+    seen.fields.object("data").filter(|_| is_gap)?.count("to_seq")
+}
+
 impl Order {
     pub(super) fn take(&mut self, seen: &Seen<'_, '_>, mode: Mode) -> Step {
         let Got::Is(seq) = seen.seq else {
+            self.announced = self.announced.max(end_of_gap(seen).unwrap_or_default());
             let numbered = !matches!(seen.kind, Type::Status | Type::Other);
             self.unnumbered += u64::from(numbered || seen.seq == Got::Wrong);
             if numbered && seen.seq == Got::Absent {
@@ -111,6 +120,9 @@ impl Order {
     }
 
     fn gap(&mut self, seen: &Seen<'_, '_>, (expected, first): (u64, u64), mode: Mode) -> Step {
+        if first - 1 <= self.announced {
+            return Step::Gap(Sight::Gaps);
+        }
         let missing = first - expected;
         if missing <= self.unnumbered {
             return Step::Next;

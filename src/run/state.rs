@@ -50,13 +50,16 @@ impl StateFolder {
     /// Opens the state directory of the environment, and makes it if it is missing. An error if another user owns it or may
     /// write in it.
     pub fn open() -> Result<Self> {
-        Self::open_at(&path_by(|name| std::env::var_os(name))?)
+        let path = path_by(|name| std::env::var_os(name))?;
+        Self::open_at(
+            &path.context("there is no place for the state directory: set HOME or SPILE_STATE")?,
+        )
     }
 
     /// As [`StateFolder::open`], but `None` if there is none.
     pub fn open_if_any() -> Result<Option<Self>> {
-        let path = path_by(|name| std::env::var_os(name))?;
-        path.exists().then(|| Self::open_at(&path)).transpose()
+        let path = path_by(|name| std::env::var_os(name))?.filter(|path| path.exists());
+        path.map(|path| Self::open_at(&path)).transpose()
     }
 
     /// As [`StateFolder::open`], at this path.
@@ -146,20 +149,19 @@ impl StateFolder {
 }
 
 /// Path of the state directory: `SPILE_STATE`, or `spile` in `XDG_STATE_HOME` or in `.local/state` of `HOME`. By the XDG Base
-/// Directory Specification, an empty variable counts as unset and a relative `XDG_STATE_HOME` is ignored.
-fn path_by(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+/// Directory Specification, an empty variable counts as unset and a relative `XDG_STATE_HOME` is ignored. `None` without a home.
+fn path_by(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>> {
     let path = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(path) = path("SPILE_STATE") {
         if path.is_relative() {
             bail!("SPILE_STATE is {}: set it to an absolute path", path.display());
         }
-        return Ok(path);
+        return Ok(Some(path));
     }
     let absolute = |name| path(name).filter(|path: &PathBuf| path.is_absolute());
     let home = || absolute("HOME").map(|home| home.join(".local/state"));
     let base = absolute("XDG_STATE_HOME").or_else(home);
-    base.map(|base| base.join("spile"))
-        .context("there is no place for the state directory: set HOME or SPILE_STATE")
+    Ok(base.map(|base| base.join("spile")))
 }
 
 /// Reason not to use a state directory with this owner and mode; `None` if it belongs to `user` alone.
