@@ -51,7 +51,8 @@ impl Host<'_> {
             started: self.clock.now().to_string(),
         };
         let place = self.run_file.as_ref().map_or(Place::Shared, RunFile::socket_place);
-        let server = Server::open(place, &info);
+        // On a full disk there is room in the runtime folder.
+        let server = Server::open(place, &info).or_else(|_| Server::open(Place::Shared, &info));
         let mut data =
             json!({"pid": self.agent.pid, "argv": info.argv, "adapter": self.tap.adapter()});
         if server.is_ok() {

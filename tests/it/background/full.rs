@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::{Home, ends};
 use crate::harness::{events, skip, spile};
 
-/// Functions of the scripts: a disk of 1 MiB for the state, `keep N` to fill it up to N pages, `room` to empty it again.
+/// Functions of the scripts: a disk of $SIZE for the state, `keep N` to fill it up to N pages, `room` to empty it again.
 const DISK: &str = r#"
-    mkdir state && mount -t tmpfs -o size=1m,mode=700 none state || exit 99
+    mkdir state && mount -t tmpfs -o size=$SIZE,mode=700 none state || exit 99
     keep() { dd if=/dev/zero of=state/filler bs=4096 status=none 2>/dev/null
              truncate -s -$(($1 * 4096)) state/filler; }
     room() { rm -f state/filler; }
@@ -15,12 +15,12 @@ const DISK: &str = r#"
 "#;
 
 /// Runs a script on a disk of its own. `None` where that is not possible.
-fn on_disk(home: &Home, script: &str) -> Option<(String, i32)> {
+fn on_disk(home: &Home, size: &str, script: &str) -> Option<(String, i32)> {
     if home.bash("unshare -m true").1 != 0 {
         skip("needs root and unshare");
         return None;
     }
-    let script = format!("cd {}\n{DISK}\n{script}", home.path().display());
+    let script = format!("cd {}\nSIZE={size}\n{DISK}\n{script}", home.path().display());
     let quoted = script.replace('\'', r"'\''");
     Some(home.bash(&format!("unshare -m bash -c '{quoted}'")))
 }
@@ -44,14 +44,14 @@ fn the_agent_ends_well_on_a_full_disk_and_its_events_are_written_later() {
         keep 3
         spile start --stream s -- sh -c 'seq 10000; touch done' >/dev/null
         until [ -e done ]; do sleep 0.01; done
-        spile ps | grep -c ^s
+        flock -n -s state/runs/s/lock true || echo held
         room
         ended s
         cat state/runs/s/stderr.log >&2
         cat state/runs/s/events.ndjson"#;
-    let Some((stdout, status)) = on_disk(&home, script) else { return };
+    let Some((stdout, status)) = on_disk(&home, "1m", script) else { return };
     let (live, lines) = stdout.split_once('\n').unwrap();
-    assert_eq!((live, status), ("1", 0));
+    assert_eq!((live, status), ("held", 0));
     check(lines);
     let events = events(lines.as_bytes());
     let numbers: String = (1..=10_000).map(|n| format!("{n}\n")).collect();
@@ -76,7 +76,7 @@ fn a_disk_that_is_full_at_any_write_loses_nothing() {
             fi
             rm -rf state/runs/*
         done"#;
-    let Some((stdout, _)) = on_disk(&home, script) else { return };
+    let Some((stdout, _)) = on_disk(&home, "1m", script) else { return };
     let rows: Vec<Vec<&str>> = stdout.lines().map(|row| row.split(' ').collect()).collect();
     assert_eq!(rows.len(), 15, "{stdout}");
     let (refused, started): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row[1] == "refused");
@@ -93,7 +93,7 @@ fn a_disk_that_is_full_at_any_write_loses_nothing() {
 const AGENT: &str = r#"
     say() { printf '%s\n' "$1"; }
     say '{"type":"system","subtype":"init","session_id":"s","model":"m","tools":[],"cwd":"/"}'
-    for n in $(seq 300); do
+    for n in $(seq 1500); do
         say '{"type":"stream_event","event":{"type":"message_start","message":{"id":"m'$n'"}},"session_id":"s","parent_tool_use_id":null}'
         for part in a b c d; do
             say '{"type":"stream_event","event":{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"text '$part' of '$n'"}},"session_id":"s","parent_tool_use_id":null}'
@@ -110,16 +110,16 @@ fn past_the_limit_deltas_are_left_out_and_named_and_nothing_else() {
     std::fs::write(home.path().join("claude"), format!("#!/bin/sh\n{AGENT}")).unwrap();
     let script = r#"
         chmod +x claude; keep 3
-        spile start --stream s --spool-mem 4k --spool-max 8k -- ./claude >/dev/null
+        spile start --stream s --spool-mem 4k --spool-max 8k --from claude -- ./claude >/dev/null
         until [ -e done ]; do sleep 0.01; done
         room; ended s
         cat state/runs/s/events.ndjson"#;
-    let Some((lines, _)) = on_disk(&home, script) else { return };
+    let Some((lines, _)) = on_disk(&home, "8m", script) else { return };
     check(&lines);
     let events = events(lines.as_bytes());
     let count = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
-    assert_eq!((count("tool_started"), count("tool_finished")), (300, 300));
-    assert_eq!((count("block_final"), ends(&events)), (300, (1, 1)));
+    assert_eq!((count("tool_started"), count("tool_finished")), (1500, 1500));
+    assert_eq!((count("block_final"), ends(&events)), (1500, (1, 1)));
     let deltas = count("text_delta") as u64;
     let gaps = events.iter().filter(|event| event["kind"] == "gap");
     let missing: u64 = gaps
@@ -129,7 +129,7 @@ fn past_the_limit_deltas_are_left_out_and_named_and_nothing_else() {
         })
         .sum();
     assert!(missing > 0 && deltas > 0, "{deltas} deltas, {missing} left out");
-    assert_eq!(deltas + missing, 1200);
+    assert_eq!(deltas + missing, 6000);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn events_that_find_no_room_until_the_end_are_lost_and_the_run_is_closed() {
         cat state/runs/s/stderr.log >&2
         room
         cp -a state/runs kept"#;
-    let Some((_, status)) = on_disk(&home, script) else { return };
+    let Some((_, status)) = on_disk(&home, "1m", script) else { return };
     assert_eq!(status, 0);
     let runs = home.path().join("state/runs");
     drop(home.state());
