@@ -3,6 +3,7 @@
 pub mod closing;
 pub mod cursor;
 mod first;
+pub mod history;
 pub mod info;
 
 /// Longest line of an event file that is read, in bytes. wrap writes none that is longer with its default limits.
