@@ -3,6 +3,7 @@
 pub mod closing;
 pub mod cursor;
 mod first;
+pub mod history;
 pub mod info;
 pub mod thin;
 

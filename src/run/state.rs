@@ -2,6 +2,7 @@
 //! may have written, and never waits for a run.
 
 mod close;
+mod history;
 mod lock;
 mod run_folder;
 mod survivors;
@@ -23,6 +24,7 @@ use crate::codec::is_stream_id;
 use crate::runs::info::RunInfo;
 
 pub use close::Closed;
+pub use history::HistoryReader;
 pub use lock::RunLock;
 pub use run_folder::{RunFolder, RunLife};
 
@@ -42,6 +44,7 @@ const RUNS: &str = "runs";
 #[derive(Debug)]
 pub struct StateFolder {
     path: PathBuf,
+    folder: File,
     /// `runs` in it.
     runs: File,
 }
@@ -83,7 +86,7 @@ impl StateFolder {
         }
         let runs = open_folder(folder.as_fd(), Path::new(RUNS), OFlags::NOFOLLOW)
             .with_context(|| format!("cannot open {}", path.join(RUNS).display()))?;
-        Ok(Self { path: path.to_owned(), runs })
+        Ok(Self { path: path.to_owned(), folder, runs })
     }
 
     /// Its path, which may be a symbolic link.
