@@ -29,7 +29,7 @@ pub(crate) mod tee;
 mod terminal;
 mod tree;
 
-pub(crate) use background::{Background, Inherited, Report, RunOptions, Side, detach};
+pub(crate) use background::{Background, Inherited, Report, RunOptions, Side, detach, notify};
 pub(crate) use child::{RUN as RUN_TOKEN, STREAM as RUN_STREAM, Stdin};
 pub(crate) use clock::Clock;
 pub(crate) use control::new_word;

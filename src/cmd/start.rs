@@ -13,7 +13,8 @@ use crate::exit::{Exit, Refusal};
 use crate::run::control::{Answer, Ask, CancelTurn, Request, ask_all, find};
 use crate::run::state::{RunFolder, RunLock, StateFolder};
 use crate::run::{self, Inherited, Report, RunOptions, Side, detach};
-use crate::runs::info::{RunInfo, prompt_sha256};
+use crate::runs::history::{self, Mode, Op, Operation};
+use crate::runs::info::RunInfo;
 
 /// Start an agent in the background, under its own `spile wrap`, and print its stream
 ///
@@ -51,6 +52,12 @@ struct BackgroundArgs {
     /// Largest event file; past that the turn fails with the code `budget` and the agent is ended
     #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = common::size)]
     max_run: usize,
+    /// Shell command that is started when the run has ended, as cmd:COMMAND
+    ///
+    /// It gets the summary of the run (state, turns, usage, cost, files) as a JSON object on stdin, and the stream in
+    /// SPILE_STREAM. A run whose wrap is killed starts none.
+    #[arg(long, value_name = "cmd:COMMAND", value_parser = notification)]
+    notify: Option<String>,
     /// Longest wait for a full disk after the agent's end; then its last events are lost
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = common::duration)]
     linger: Duration,
@@ -84,7 +91,18 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             index: (background.each > 1).then_some(index),
         };
         match detach(run, &info, options, &inherited)? {
-            Side::Run(background) => return launch.run(Some(background)),
+            Side::Run(hosted) => {
+                let stream = launch.stream().to_owned();
+                let exit = launch.run(Some(hosted));
+                if let Some(command) = &background.notify {
+                    run::notify(
+                        command,
+                        &stream,
+                        &state.run(&stream)?.context("the run is gone")?,
+                    )?;
+                }
+                return exit;
+            }
             Side::Starter(report) => match refusal(&report, &state, launch.stream()) {
                 None => started.push(launch.stream().to_owned()),
                 Some(refusal) => {
@@ -101,6 +119,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     Ok(run::print(streams.concat().as_bytes()))
 }
 
+fn notification(text: &str) -> Result<String, &'static str> {
+    let command = text.strip_prefix("cmd:").filter(|command| !command.trim().is_empty());
+    command.map(str::to_owned).ok_or("write cmd: and a shell command")
+}
+
 impl BackgroundArgs {
     /// Makes the folder of a run.
     fn create(
@@ -109,12 +132,11 @@ impl BackgroundArgs {
         launch: &mut Launch,
     ) -> Result<(RunInfo, (RunFolder, RunLock))> {
         let prompt = launch.prompt().map(|prompt| prompt.to_string_lossy().into_owned());
-        let sha256 = launch.prompt().map(|prompt| prompt_sha256(prompt.as_encoded_bytes()));
         let cwd = std::env::current_dir().context("cannot find out the working directory")?;
         let info = RunInfo {
             control: run::new_word(),
             cwd: launch.without_secrets(cwd.to_string_lossy().into_owned()),
-            prompt_sha256: sha256,
+            prompt_sha256: prompt.as_deref().map(history::digest),
             prompt: prompt.filter(|_| self.log_prompt).map(|it| launch.without_secrets(it)),
             within: outer_run(),
             by: "cli".into(),

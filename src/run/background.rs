@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,7 +15,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, setsid, waitpid};
 use serde::{Deserialize, Serialize};
 
+use super::child::STREAM;
 use super::state::{RunFolder, RunLock};
+use crate::codec::to_json;
 use crate::runs::info::RunInfo;
 
 pub use inherited::Inherited;
@@ -121,6 +124,24 @@ impl Background {
     pub(super) fn socket_folder(&self) -> PathBuf {
         self.folder.open_path()
     }
+}
+
+/// Starts a shell command that is told of the end of a run, and waits for it.
+pub fn notify(command: &str, stream: &str, run: &RunFolder) -> Result<()> {
+    let cannot = || "cannot start the command of --notify";
+    let mut shell = Command::new("sh")
+        .args(["-c", command])
+        .env(STREAM, stream)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .with_context(cannot)?;
+    if let Some(mut stdin) = shell.stdin.take() {
+        // A command that does not read it is none the worse.
+        let _ = stdin.write_all(to_json(&run.summary().unwrap_or_default()).as_bytes());
+    }
+    shell.wait().with_context(cannot)?;
+    Ok(())
 }
 
 impl Report {

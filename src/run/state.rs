@@ -14,6 +14,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{Mode, OFlags};
@@ -41,12 +42,12 @@ const OTHERS_WRITE: u32 = 0o022;
 const RUNS: &str = "runs";
 
 /// The state directory of this user.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StateFolder {
-    path: PathBuf,
-    folder: File,
+    path: Arc<Path>,
+    folder: Arc<File>,
     /// `runs` in it.
-    runs: File,
+    runs: Arc<File>,
 }
 
 impl StateFolder {
@@ -86,7 +87,7 @@ impl StateFolder {
         }
         let runs = open_folder(folder.as_fd(), Path::new(RUNS), OFlags::NOFOLLOW)
             .with_context(|| format!("cannot open {}", path.join(RUNS).display()))?;
-        Ok(Self { path: path.to_owned(), folder, runs })
+        Ok(Self { path: path.into(), folder: Arc::new(folder), runs: Arc::new(runs) })
     }
 
     /// Its path, which may be a symbolic link.
@@ -118,7 +119,7 @@ impl StateFolder {
 
     /// Makes and locks the files of a run in a folder of this name.
     fn fill(&self, name: &str, stream: &str, info: &RunInfo) -> Result<(RunFolder, RunLock)> {
-        let run = RunFolder::open(&self.runs, name, stream, self.runs_path().join(stream))?;
+        let run = RunFolder::open(self, name, stream)?;
         let lock = run.create_lock()?;
         run.create(info)?;
         Ok((run, lock))
@@ -127,7 +128,7 @@ impl StateFolder {
     /// Opens the folder of a run; `None` if there is none.
     pub fn run(&self, stream: &str) -> Result<Option<RunFolder>> {
         check_stream(stream)?;
-        match RunFolder::open(&self.runs, stream, stream, self.runs_path().join(stream)) {
+        match RunFolder::open(self, stream, stream) {
             Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => Ok(None),
             other => other.map(Some),
         }

@@ -11,6 +11,7 @@ use super::MAX_LINE;
 use super::info::{Summary, SummaryFold};
 use crate::codec::{self, Lines, Piece, Writer};
 use crate::event::{Envelope, Status, TurnStarted, Type};
+use crate::exit::Exit;
 use crate::filter::cancel::Truncate;
 use crate::filter::{Filter, Out};
 use crate::time::Time;
@@ -39,6 +40,8 @@ pub struct Closing {
     pub append: Vec<u8>,
     /// Summary of the closed file.
     pub summary: Summary,
+    /// Exit status of spile for its events.
+    pub exit: Exit,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +93,9 @@ impl Closer {
         if !self.follower.fold.first.is_over() {
             self.follower.exit(&mut append);
         }
+        let exit = self.follower.fold.exit();
         let summary = self.follower.fold.finish(self.keep + append.len() as u64);
-        Closing { keep: self.keep, append, summary }
+        Closing { keep: self.keep, append, summary, exit }
     }
 }
 

@@ -7,12 +7,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::first::{FirstStream, session_of};
 use crate::codec::Fields;
 use crate::event::{Event, Type, Usage};
 use crate::exit::Exit;
+use crate::named::Named;
 use crate::outcome::{Outcome, failure_code};
 
 pub use super::first::RunExit;
@@ -63,11 +63,6 @@ pub struct RunInfo {
     /// Limits of wrap by the name of their option, as they were given.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, String>,
-}
-
-/// SHA-256 of a prompt, in hexadecimal.
-pub fn prompt_sha256(prompt: &[u8]) -> String {
-    Sha256::digest(prompt).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// State of a run by its events. A run whose wrap has died is only known to be over once its file is closed.
@@ -134,6 +129,17 @@ pub struct SummaryFold {
     open: u64,
 }
 
+impl Named for State {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("starting", "no turn has begun", State::Starting),
+        ("running", "a turn is open", State::Running),
+        ("waiting", "between two turns", State::Waiting),
+        ("completed", "over; the last turn completed", State::Completed),
+        ("failed", "over; the last turn failed", State::Failed),
+        ("cancelled", "over; the last turn was cancelled", State::Cancelled),
+    ];
+}
+
 impl State {
     /// True if no further event follows.
     pub fn is_over(self) -> bool {
@@ -173,6 +179,11 @@ impl SummaryFold {
     /// Summary of the events so far.
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// Exit status of spile for the events so far.
+    pub fn exit(&self) -> Exit {
+        self.outcome.exit()
     }
 
     /// Ends the fold; `bytes` is the length of the file.

@@ -344,3 +344,18 @@ fn a_run_that_waits_for_its_turn_is_started() {
     assert_eq!(home.folder_of(&second).summary().unwrap().bytes, bytes);
     assert_eq!(home.state().streams().unwrap().len(), 2, "the refused one left nothing");
 }
+
+#[test]
+fn a_command_is_told_of_the_end() {
+    let home = Home::new();
+    let notify =
+        "cmd:{ cat; echo \" $SPILE_STREAM\"; } >$TMPDIR/told.new; mv $TMPDIR/told.new $TMPDIR/told";
+    let stream = home.start(&["--notify", notify], "exit 3");
+    let told = home.path().join("told");
+    wait_for("the notification", || told.exists());
+    let told = std::fs::read_to_string(told).unwrap();
+    let (summary, name) = told.trim_end().rsplit_once(' ').unwrap();
+    let summary: Value = serde_json::from_str(summary).unwrap();
+    assert_eq!((name, &summary["state"]), (stream.as_str(), &"failed".into()));
+    assert_eq!(summary["exit"]["code"], 3);
+}

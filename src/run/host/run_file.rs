@@ -32,6 +32,7 @@ pub(super) struct RunFile<'a> {
     /// True if the lines of this round go without their deltas.
     pub thins: bool,
     is_too_large: bool,
+    end_recorded: bool,
 }
 
 impl<'a> RunFile<'a> {
@@ -49,6 +50,7 @@ impl<'a> RunFile<'a> {
             give_up_at: None,
             thins: false,
             is_too_large: false,
+            end_recorded: false,
         };
         // The wait for the turn of the run.
         file.pass(&mut before);
@@ -73,8 +75,11 @@ impl<'a> RunFile<'a> {
         for end in memchr_iter(b'\n', lines) {
             if let Ok(event) = codec::decode(&lines[start..end]) {
                 self.fold.on_event(&event);
-                self.summary_due |= event.kind.is_terminal()
-                    || event.kind == Type::Status && self.fold.summary().state.is_over();
+                let is_over = event.kind != Type::TextDelta && self.fold.summary().state.is_over();
+                self.summary_due |= event.kind.is_terminal() || is_over;
+                if is_over && !std::mem::replace(&mut self.end_recorded, true) {
+                    self.background.folder.record_end(self.fold.summary(), self.fold.exit());
+                }
             }
             start = end + 1;
         }

@@ -10,8 +10,13 @@ use rustix::process::Pid;
 
 use super::run_folder::RunFolder;
 use super::survivors;
+use crate::exit::Exit;
+use crate::named::Named;
+use crate::run::clock::Clock;
 use crate::run::output::warn;
 use crate::runs::closing::{Closer, Closing};
+use crate::runs::history::{Mode, Op, Operation};
+use crate::runs::info::Summary;
 
 /// Bytes of a read.
 const READ: usize = 256 << 10;
@@ -50,9 +55,29 @@ impl RunFolder {
         if !done && let Err(why) = self.append(&closing, length) {
             return Ok(Closed::ReadOnly(closing, why));
         }
+        self.record_end(&closing.summary, closing.exit);
         // A summary that cannot be written is made from the events by whoever needs it.
         let _ = self.write_summary(&closing.summary);
         Ok(if done { Closed::Already } else { Closed::Done(closing) })
+    }
+
+    /// Writes the end of the run into the history, unless it stands there.
+    pub(in crate::run) fn record_end(&self, summary: &Summary, exit: Exit) {
+        let now = Clock::start().now();
+        let info = self.info().unwrap_or_default();
+        let mode = Mode::by_name(&info.by).unwrap_or(Mode::Runs);
+        let end = Operation {
+            run: Some(self.stream().to_owned()),
+            agent: info.agent,
+            outcome: Some(summary.state.name().to_owned()),
+            status: Some(exit.code().into()),
+            duration_ms: u64::try_from(now.since(self.started()).as_millis()).ok(),
+            cost_usd: summary.cost_usd,
+            ..Operation::new(now, Op::End, mode, "spile")
+        };
+        if let Err(e) = self.state.record_end_once(&end) {
+            warn(format_args!("{}: its end is not in the history: {e:#}", self.stream()));
+        }
     }
 
     /// Changes that close the file, and its length in bytes.

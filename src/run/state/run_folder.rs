@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use super::lock::{RunLock, is_free};
-use super::{PRIVATE_FILE, open_folder};
+use super::{PRIVATE_FILE, StateFolder, open_folder};
 use crate::codec::to_json;
 use crate::runs::info::{RunInfo, Summary};
 use crate::time::Time;
@@ -33,6 +33,7 @@ const MAX_MESSAGES: u64 = 64 << 10;
 /// Folder of a run.
 #[derive(Debug)]
 pub struct RunFolder {
+    pub(super) state: StateFolder,
     stream: String,
     path: PathBuf,
     folder: File,
@@ -48,11 +49,13 @@ pub enum RunLife {
 }
 
 impl RunFolder {
-    /// Opens the folder of this name in `runs`; `path` is for messages. The error of a missing folder is [`Errno::NOENT`].
-    pub(super) fn open(runs: &File, name: &str, stream: &str, path: PathBuf) -> Result<Self> {
-        let folder = open_folder(runs.as_fd(), Path::new(name), OFlags::NOFOLLOW)
+    /// Opens the folder of this name in `runs`, which is or will be that of `stream`. The error of a missing folder is
+    /// [`Errno::NOENT`].
+    pub(super) fn open(state: &StateFolder, name: &str, stream: &str) -> Result<Self> {
+        let path = state.runs_path().join(stream);
+        let folder = open_folder(state.runs.as_fd(), Path::new(name), OFlags::NOFOLLOW)
             .with_context(|| format!("cannot open {}", path.display()))?;
-        Ok(Self { stream: stream.to_owned(), path, folder })
+        Ok(Self { state: state.clone(), stream: stream.to_owned(), path, folder })
     }
 
     /// Stream of the run.
