@@ -26,6 +26,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Turn an agent''s output into canonical events: start the agent, or read its output on stdin')
+            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Start an agent in the background, under its own `spile wrap`, and print its stream')
             [CompletionResult]::new('coalesce', 'coalesce', [CompletionResultType]::ParameterValue, 'Merge small text deltas into fewer')
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that fit a channel''s limit')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Report that an agent is alive and silent')
@@ -84,6 +85,60 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Record the agent''s raw output with times, as NDJSON that only you can read')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Do not start if another run with this key exists or waits, and exit with status 79')
             [CompletionResult]::new('--queue-timeout', '--queue-timeout', [CompletionResultType]::ParameterName, 'Longest wait of --queue, then exit with status 79; 0 is no limit')
+            [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'Run the agent in a terminal; at a terminal, you use it')
+            [CompletionResult]::new('--keep-escapes', '--keep-escapes', [CompletionResultType]::ParameterName, 'Keep escape sequences and carriage returns in plain output, stderr and results of tools')
+            [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any output of the agent could not be parsed')
+            [CompletionResult]::new('--drive', '--drive', [CompletionResultType]::ParameterName, 'Own the agent''s stdin: give it the prompt, take messages, and answer its questions')
+            [CompletionResult]::new('--estimate', '--estimate', [CompletionResultType]::ParameterName, 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end')
+            [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Replace secrets before an event leaves, as `spile redact` does; the other options of Secrets need it')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Also replace the values of environment variables whose names say key, token, secret, password or the like')
+            [CompletionResult]::new('--keyed', '--keyed', [CompletionResultType]::ParameterName, 'Add a hash to each replacement: equal secrets have equal hashes, within this run only')
+            [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'With --once: wait until the run with the key has ended, behind those that wait already')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;start' {
+            [CompletionResult]::new('--cwd', '--cwd', [CompletionResultType]::ParameterName, 'Start in this directory; the paths of other options are relative to it')
+            [CompletionResult]::new('--each', '--each', [CompletionResultType]::ParameterName, 'Start the command N times, with SPILE_INDEX=1 to N, and print N streams; if one cannot start, all are cancelled')
+            [CompletionResult]::new('--max-run', '--max-run', [CompletionResultType]::ParameterName, 'Largest event file; past that the turn fails with the code `budget` and the agent is ended')
+            [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'Shell command that is started when the run has ended, as cmd:COMMAND')
+            [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'Longest wait for a full disk after the agent''s end; then its last events are lost')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Runtime of the agent: a name from `spile adapters`, or auto')
+            [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Stdin of the agent [default: null; with --pty at a terminal inherit]')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]')
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Name for people')
+            [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one is carried in pieces')
+            [CompletionResult]::new('--max-block', '--max-block', [CompletionResultType]::ParameterName, 'Longest block of text; a longer one continues in a new block')
+            [CompletionResult]::new('--fail-on-stop', '--fail-on-stop', [CompletionResultType]::ParameterName, 'Stop reasons that make a turn failed although the runtime calls it complete')
+            [CompletionResult]::new('--prompt', '--prompt', [CompletionResultType]::ParameterName, 'First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word')
+            [CompletionResult]::new('--prompt-file', '--prompt-file', [CompletionResultType]::ParameterName, 'File with the first prompt; - is stdin')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'File that belongs to the prompt: its content follows it, or its path stands at {context} in the command')
+            [CompletionResult]::new('--on-permission', '--on-permission', [CompletionResultType]::ParameterName, 'Policy for the agent''s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]')
+            [CompletionResult]::new('--permission-timeout', '--permission-timeout', [CompletionResultType]::ParameterName, 'Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]')
+            [CompletionResult]::new('--keep-open', '--keep-open', [CompletionResultType]::ParameterName, 'Time for another message after a turn, before the agent''s input is closed')
+            [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'Session of the agent to continue, by the Agent Client Protocol or codex app-server')
+            [CompletionResult]::new('--cancel-when', '--cancel-when', [CompletionResultType]::ParameterName, 'Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas')
+            [CompletionResult]::new('--prices', '--prices', [CompletionResultType]::ParameterName, 'Prices of models, for a cost that the runtime does not report before the turn''s end')
+            [CompletionResult]::new('--value-file', '--value-file', [CompletionResultType]::ParameterName, 'Also replace the text of this file, each of its lines, and the values of its assignments')
+            [CompletionResult]::new('--rules', '--rules', [CompletionResultType]::ParameterName, 'Also replace what the rules of this file match: TOML in the format of gitleaks')
+            [CompletionResult]::new('--pattern', '--pattern', [CompletionResultType]::ParameterName, 'Also replace what this regular expression matches, or only its group `secret`: ''(?<secret>...)''')
+            [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Of the built-in rules use only this one; may be given several times')
+            [CompletionResult]::new('--skip', '--skip', [CompletionResultType]::ParameterName, 'Do not use this built-in rule; may be given several times')
+            [CompletionResult]::new('--within', '--within', [CompletionResultType]::ParameterName, 'Longest time that text waits because it may be the beginning of a secret [default: 1s]')
+            [CompletionResult]::new('--grace', '--grace', [CompletionResultType]::ParameterName, 'Time between SIGINT, SIGTERM and SIGKILL')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Fail the turn and end the agent if the run takes longer; for all limits, 0 is none')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'The same if stdout and stderr are silent for this time')
+            [CompletionResult]::new('--first-output-timeout', '--first-output-timeout', [CompletionResultType]::ParameterName, 'The same if there is no output by then')
+            [CompletionResult]::new('--tool-timeout', '--tool-timeout', [CompletionResultType]::ParameterName, 'The same if a call of a tool takes longer')
+            [CompletionResult]::new('--after-result', '--after-result', [CompletionResultType]::ParameterName, 'End an agent that has not exited this long after its result; that is a success')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'Silence of the output after the exit that ends reading, 5s at most')
+            [CompletionResult]::new('--spool-mem', '--spool-mem', [CompletionResultType]::ParameterName, 'Output that is queued in memory for a slow reader')
+            [CompletionResult]::new('--spool-max', '--spool-max', [CompletionResultType]::ParameterName, 'Output that is queued in a temporary file after that; then the agent is blocked')
+            [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Record the agent''s raw output with times, as NDJSON that only you can read')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Do not start if another run with this key exists or waits, and exit with status 79')
+            [CompletionResult]::new('--queue-timeout', '--queue-timeout', [CompletionResultType]::ParameterName, 'Longest wait of --queue, then exit with status 79; 0 is no limit')
+            [CompletionResult]::new('--log-prompt', '--log-prompt', [CompletionResultType]::ParameterName, 'Write the prompt into the run''s description, not only its SHA-256')
             [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'Run the agent in a terminal; at a terminal, you use it')
             [CompletionResult]::new('--keep-escapes', '--keep-escapes', [CompletionResultType]::ParameterName, 'Keep escape sequences and carriage returns in plain output, stderr and results of tools')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any output of the agent could not be parsed')
@@ -327,6 +382,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         }
         'spile;help' {
             [CompletionResult]::new('wrap', 'wrap', [CompletionResultType]::ParameterValue, 'Turn an agent''s output into canonical events: start the agent, or read its output on stdin')
+            [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Start an agent in the background, under its own `spile wrap`, and print its stream')
             [CompletionResult]::new('coalesce', 'coalesce', [CompletionResultType]::ParameterValue, 'Merge small text deltas into fewer')
             [CompletionResult]::new('chunk', 'chunk', [CompletionResultType]::ParameterValue, 'Cut text into parts that fit a channel''s limit')
             [CompletionResult]::new('heartbeat', 'heartbeat', [CompletionResultType]::ParameterValue, 'Report that an agent is alive and silent')
@@ -351,6 +407,9 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;wrap' {
+            break
+        }
+        'spile;help;start' {
             break
         }
         'spile;help;coalesce' {

@@ -27,6 +27,7 @@ end
 complete -c spile -n "__fish_spile_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_needs_command" -s V -l version -d 'Print version'
 complete -c spile -n "__fish_spile_needs_command" -f -a "wrap" -d 'Turn an agent\'s output into canonical events: start the agent, or read its output on stdin'
+complete -c spile -n "__fish_spile_needs_command" -f -a "start" -d 'Start an agent in the background, under its own `spile wrap`, and print its stream'
 complete -c spile -n "__fish_spile_needs_command" -f -a "coalesce" -d 'Merge small text deltas into fewer'
 complete -c spile -n "__fish_spile_needs_command" -f -a "chunk" -d 'Cut text into parts that fit a channel\'s limit'
 complete -c spile -n "__fish_spile_needs_command" -f -a "heartbeat" -d 'Report that an agent is alive and silent'
@@ -133,6 +134,97 @@ complete -c spile -n "__fish_spile_using_subcommand wrap" -l env -d 'Also replac
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l keyed -d 'Add a hash to each replacement: equal secrets have equal hashes, within this run only'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -l queue -d 'With --once: wait until the run with the key has ended, behind those that wait already'
 complete -c spile -n "__fish_spile_using_subcommand wrap" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand start" -l cwd -d 'Start in this directory; the paths of other options are relative to it' -r -f -a "(__fish_complete_directories)"
+complete -c spile -n "__fish_spile_using_subcommand start" -l each -d 'Start the command N times, with SPILE_INDEX=1 to N, and print N streams; if one cannot start, all are cancelled' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l max-run -d 'Largest event file; past that the turn fails with the code `budget` and the agent is ended' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l notify -d 'Shell command that is started when the run has ended, as cmd:COMMAND' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l linger -d 'Longest wait for a full disk after the agent\'s end; then its last events are lost' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l from -d 'Runtime of the agent: a name from `spile adapters`, or auto' -r -f -a "auto\t'whatever the command\'s name and its first lines say'
+claude\t'Claude Code, stream-json'
+codex\t'Codex CLI, exec --json and app-server'
+gemini\t'Gemini CLI, stream-json'
+cursor\t'Cursor\'s agent, stream-json'
+opencode\t'opencode, run --format json, and its server\'s events'
+amp\t'Amp, stream-json'
+qwen\t'Qwen Code, stream-json'
+goose\t'Goose, stream-json'
+kimi\t'Kimi Code, stream-json'
+copilot\t'GitHub Copilot CLI, json'
+pi\t'pi, mode json'
+muse\t'Muse, its log of records'
+grok\t'Grok CLI, streaming-json'
+antigravity\t'Antigravity CLI, json'
+openclaw\t'OpenClaw, json'
+droid\t'Factory\'s Droid, stream-json'
+cline\t'Cline, json'
+openhands\t'OpenHands, headless json'
+auggie\t'Augment\'s Auggie, json'
+oz\t'Warp\'s oz, json'
+vibe\t'Mistral Vibe, streaming'
+aider\t'Aider, its plain output'
+openai-chat\t'OpenAI Chat Completions, raw body'
+openai-responses\t'OpenAI Responses API, raw body'
+anthropic\t'Anthropic Messages API, raw body'
+gemini-api\t'Gemini API, raw body'
+bedrock\t'Amazon Bedrock, Converse and InvokeModel streams'
+ollama\t'Ollama API, raw body'
+cohere\t'Cohere API v2, raw body'
+adk\t'Google ADK, events of its API server'
+stream-chunk\t'numbered chunks over JSON-RPC, scaffold/streamChunk'
+a2a\t'Agent2Agent protocol, a task\'s stream'
+acp\t'Agent Client Protocol'
+mcp\t'Model Context Protocol, a server\'s messages'
+ag-ui\t'AG-UI events'
+vercel\t'Vercel AI SDK, UI message stream'
+langgraph\t'LangGraph and LangChain streams'
+events\t'generic events: type, data, timestamp'
+text\t'any command\'s plain output'"
+complete -c spile -n "__fish_spile_using_subcommand start" -l stdin -d 'Stdin of the agent [default: null; with --pty at a terminal inherit]' -r -f -a "null\t'Nothing: /dev/null. An inherited stdin makes some agents wait for ever'
+inherit\t'Ours, as it is'
+pipe\t'A pipe into which what comes on ours is copied'"
+complete -c spile -n "__fish_spile_using_subcommand start" -l stream -d 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l label -d 'Name for people' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l max-line -d 'Longest line that is parsed; a longer one is carried in pieces' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l max-block -d 'Longest block of text; a longer one continues in a new block' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l fail-on-stop -d 'Stop reasons that make a turn failed although the runtime calls it complete' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l prompt -d 'First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l prompt-file -d 'File with the first prompt; - is stdin' -r -F
+complete -c spile -n "__fish_spile_using_subcommand start" -l context -d 'File that belongs to the prompt: its content follows it, or its path stands at {context} in the command' -r -F
+complete -c spile -n "__fish_spile_using_subcommand start" -l on-permission -d 'Policy for the agent\'s questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l permission-timeout -d 'Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l keep-open -d 'Time for another message after a turn, before the agent\'s input is closed' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l session -d 'Session of the agent to continue, by the Agent Client Protocol or codex app-server' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l cancel-when -d 'Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l prices -d 'Prices of models, for a cost that the runtime does not report before the turn\'s end' -r -F
+complete -c spile -n "__fish_spile_using_subcommand start" -l value-file -d 'Also replace the text of this file, each of its lines, and the values of its assignments' -r -F
+complete -c spile -n "__fish_spile_using_subcommand start" -l rules -d 'Also replace what the rules of this file match: TOML in the format of gitleaks' -r -F
+complete -c spile -n "__fish_spile_using_subcommand start" -l pattern -d 'Also replace what this regular expression matches, or only its group `secret`: \'(?<secret>...)\'' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l only -d 'Of the built-in rules use only this one; may be given several times' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l skip -d 'Do not use this built-in rule; may be given several times' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l within -d 'Longest time that text waits because it may be the beginning of a secret [default: 1s]' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l grace -d 'Time between SIGINT, SIGTERM and SIGKILL' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l timeout -d 'Fail the turn and end the agent if the run takes longer; for all limits, 0 is none' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l idle-timeout -d 'The same if stdout and stderr are silent for this time' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l first-output-timeout -d 'The same if there is no output by then' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l tool-timeout -d 'The same if a call of a tool takes longer' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l after-result -d 'End an agent that has not exited this long after its result; that is a success' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l drain -d 'Silence of the output after the exit that ends reading, 5s at most' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l spool-mem -d 'Output that is queued in memory for a slow reader' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l spool-max -d 'Output that is queued in a temporary file after that; then the agent is blocked' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l record -d 'Record the agent\'s raw output with times, as NDJSON that only you can read' -r -F
+complete -c spile -n "__fish_spile_using_subcommand start" -l once -d 'Do not start if another run with this key exists or waits, and exit with status 79' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l queue-timeout -d 'Longest wait of --queue, then exit with status 79; 0 is no limit' -r
+complete -c spile -n "__fish_spile_using_subcommand start" -l log-prompt -d 'Write the prompt into the run\'s description, not only its SHA-256'
+complete -c spile -n "__fish_spile_using_subcommand start" -l pty -d 'Run the agent in a terminal; at a terminal, you use it'
+complete -c spile -n "__fish_spile_using_subcommand start" -l keep-escapes -d 'Keep escape sequences and carriage returns in plain output, stderr and results of tools'
+complete -c spile -n "__fish_spile_using_subcommand start" -l strict -d 'Exit with status 65 if any output of the agent could not be parsed'
+complete -c spile -n "__fish_spile_using_subcommand start" -l drive -d 'Own the agent\'s stdin: give it the prompt, take messages, and answer its questions'
+complete -c spile -n "__fish_spile_using_subcommand start" -l estimate -d 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn\'s end'
+complete -c spile -n "__fish_spile_using_subcommand start" -l redact -d 'Replace secrets before an event leaves, as `spile redact` does; the other options of Secrets need it'
+complete -c spile -n "__fish_spile_using_subcommand start" -l env -d 'Also replace the values of environment variables whose names say key, token, secret, password or the like'
+complete -c spile -n "__fish_spile_using_subcommand start" -l keyed -d 'Add a hash to each replacement: equal secrets have equal hashes, within this run only'
+complete -c spile -n "__fish_spile_using_subcommand start" -l queue -d 'With --once: wait until the run with the key has ended, behind those that wait already'
+complete -c spile -n "__fish_spile_using_subcommand start" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l max -d 'Most code points in a merged delta; a longer delta passes whole' -r
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l min -d 'Code points to hold before a silence alone emits them' -r
 complete -c spile -n "__fish_spile_using_subcommand coalesce" -l idle -d 'Silence after which held text is emitted' -r
@@ -366,28 +458,29 @@ complete -c spile -n "__fish_spile_using_subcommand schema" -s h -l help -d 'Pri
 complete -c spile -n "__fish_spile_using_subcommand generate" -l out -d 'The folder to write into' -r -f -a "(__fish_complete_directories)"
 complete -c spile -n "__fish_spile_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "wrap" -d 'Turn an agent\'s output into canonical events: start the agent, or read its output on stdin'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "coalesce" -d 'Merge small text deltas into fewer'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that fit a channel\'s limit'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "heartbeat" -d 'Report that an agent is alive and silent'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "merge" -d 'Merge several streams into one, in the order in which their lines arrive'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "redact" -d 'Replace secrets in events'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "cancel" -d 'Cancel a turn: by the name of its run, or as a filter when a condition holds'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "send" -d 'Give a message to an agent that runs under `spile wrap --drive`'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "permit" -d 'Answer an agent\'s question for permission'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "ps" -d 'List the agents that run under `spile wrap`'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "tee" -d 'Deliver events to sinks, and pass them on'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, at their own pace or faster'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "check" -d 'Check events against the contract, and print a line for each violation'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "ledger" -d 'Show a delivery ledger, and resolve deliveries that failed or are in doubt'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap reads, with the command line to use'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "generate" -d 'Write manual pages and completions'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "config" -d 'Show every setting with its value and source'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "wrap" -d 'Turn an agent\'s output into canonical events: start the agent, or read its output on stdin'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "start" -d 'Start an agent in the background, under its own `spile wrap`, and print its stream'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "coalesce" -d 'Merge small text deltas into fewer'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that fit a channel\'s limit'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "heartbeat" -d 'Report that an agent is alive and silent'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "merge" -d 'Merge several streams into one, in the order in which their lines arrive'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "redact" -d 'Replace secrets in events'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "cancel" -d 'Cancel a turn: by the name of its run, or as a filter when a condition holds'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "send" -d 'Give a message to an agent that runs under `spile wrap --drive`'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "permit" -d 'Answer an agent\'s question for permission'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "ps" -d 'List the agents that run under `spile wrap`'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "tee" -d 'Deliver events to sinks, and pass them on'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, at their own pace or faster'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "check" -d 'Check events against the contract, and print a line for each violation'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "ledger" -d 'Show a delivery ledger, and resolve deliveries that failed or are in doubt'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap reads, with the command line to use'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "generate" -d 'Write manual pages and completions'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "config" -d 'Show every setting with its value and source'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 
 # Behind what clap knows: streams and labels that run now, and the commands that spile starts.
 

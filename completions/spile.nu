@@ -63,6 +63,69 @@ module completions {
     ...command: string        # Agent to start, with its arguments; a -- before it is always allowed
   ]
 
+  def "nu-complete spile start from" [] {
+    [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "droid" "cline" "openhands" "auggie" "oz" "vibe" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "bedrock" "ollama" "cohere" "adk" "stream-chunk" "a2a" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
+  }
+
+  def "nu-complete spile start stdin" [] {
+    [ "null" "inherit" "pipe" ]
+  }
+
+  # Start an agent in the background, under its own `spile wrap`, and print its stream
+  export extern "spile start" [
+    --cwd: directory          # Start in this directory; the paths of other options are relative to it
+    --each: string            # Start the command N times, with SPILE_INDEX=1 to N, and print N streams; if one cannot start, all are cancelled
+    --log-prompt              # Write the prompt into the run's description, not only its SHA-256
+    --max-run: string         # Largest event file; past that the turn fails with the code `budget` and the agent is ended
+    --notify: string          # Shell command that is started when the run has ended, as cmd:COMMAND
+    --linger: string          # Longest wait for a full disk after the agent's end; then its last events are lost
+    --from: string@"nu-complete spile start from" # Runtime of the agent: a name from `spile adapters`, or auto
+    --stdin: string@"nu-complete spile start stdin" # Stdin of the agent [default: null; with --pty at a terminal inherit]
+    --pty                     # Run the agent in a terminal; at a terminal, you use it
+    --stream: string          # Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]
+    --label: string           # Name for people
+    --max-line: string        # Longest line that is parsed; a longer one is carried in pieces
+    --max-block: string       # Longest block of text; a longer one continues in a new block
+    --keep-escapes            # Keep escape sequences and carriage returns in plain output, stderr and results of tools
+    --strict                  # Exit with status 65 if any output of the agent could not be parsed
+    --fail-on-stop: string    # Stop reasons that make a turn failed although the runtime calls it complete
+    --drive                   # Own the agent's stdin: give it the prompt, take messages, and answer its questions
+    --prompt: string          # First prompt, by the protocol or stdin, or at {prompt} in the command: behind -- or at the end of a word
+    --prompt-file: path       # File with the first prompt; - is stdin
+    --context: path           # File that belongs to the prompt: its content follows it, or its path stands at {context} in the command
+    --on-permission: string   # Policy for the agent's questions for permission: fail, wait, allow:LIST or cmd:COMMAND [default: fail]
+    --permission-timeout: string # Denial of a question that has no answer by then; 0 is no limit [default: 60s for cmd:COMMAND]
+    --keep-open: string       # Time for another message after a turn, before the agent's input is closed
+    --session: string         # Session of the agent to continue, by the Agent Client Protocol or codex app-server
+    --cancel-when: string     # Cancel a turn when one of these conditions holds: NAME=VALUE, separated by commas
+    --estimate                # Estimate tokens by characters / 3.5 where the runtime does not report them before the turn's end
+    --prices: path            # Prices of models, for a cost that the runtime does not report before the turn's end
+    --redact                  # Replace secrets before an event leaves, as `spile redact` does; the other options of Secrets need it
+    --env                     # Also replace the values of environment variables whose names say key, token, secret, password or the like
+    --value-file: path        # Also replace the text of this file, each of its lines, and the values of its assignments
+    --rules: path             # Also replace what the rules of this file match: TOML in the format of gitleaks
+    --pattern: string         # Also replace what this regular expression matches, or only its group `secret`: '(?<secret>...)'
+    --only: string            # Of the built-in rules use only this one; may be given several times
+    --skip: string            # Do not use this built-in rule; may be given several times
+    --keyed                   # Add a hash to each replacement: equal secrets have equal hashes, within this run only
+    --within: string          # Longest time that text waits because it may be the beginning of a secret [default: 1s]
+    --grace: string           # Time between SIGINT, SIGTERM and SIGKILL
+    --timeout: string         # Fail the turn and end the agent if the run takes longer; for all limits, 0 is none
+    --idle-timeout: string    # The same if stdout and stderr are silent for this time
+    --first-output-timeout: string # The same if there is no output by then
+    --tool-timeout: string    # The same if a call of a tool takes longer
+    --after-result: string    # End an agent that has not exited this long after its result; that is a success
+    --drain: string           # Silence of the output after the exit that ends reading, 5s at most
+    --spool-mem: string       # Output that is queued in memory for a slow reader
+    --spool-max: string       # Output that is queued in a temporary file after that; then the agent is blocked
+    --record: path            # Record the agent's raw output with times, as NDJSON that only you can read
+    --once: string            # Do not start if another run with this key exists or waits, and exit with status 79
+    --queue                   # With --once: wait until the run with the key has ended, behind those that wait already
+    --queue-timeout: string   # Longest wait of --queue, then exit with status 79; 0 is no limit
+    --help(-h)                # Print help (see more with '--help')
+    ...command: string        # Agent to start, with its arguments; a -- before it is always allowed
+  ]
+
   def "nu-complete spile coalesce by" [] {
     [ "word" "line" "sentence" "paragraph" ]
   }
@@ -381,6 +444,10 @@ module completions {
 
   # Turn an agent's output into canonical events: start the agent, or read its output on stdin
   export extern "spile help wrap" [
+  ]
+
+  # Start an agent in the background, under its own `spile wrap`, and print its stream
+  export extern "spile help start" [
   ]
 
   # Merge small text deltas into fewer

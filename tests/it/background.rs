@@ -2,6 +2,7 @@
 
 mod full;
 mod killed;
+mod looks;
 mod within;
 
 use std::path::{Path, PathBuf};
