@@ -16,7 +16,7 @@ pub use client::{Found, ask_all, find};
 pub use messages::{Answer, Ask, CancelTurn, Info, PermitTool, Request, Text};
 
 pub(crate) use server::new_word;
-pub(super) use server::{Place, Server};
+pub(super) use server::{Server, SocketPlace};
 
 /// Process id in the name of a run's files: that of its wrap as that sees it. The run token follows it where another run
 /// of the folder has that number in a namespace of its own.

@@ -26,7 +26,7 @@ const MAX_UNSENT: usize = 1 << 20;
 
 /// Place of a control socket and of the file that describes its run.
 #[derive(Debug, Clone)]
-pub(in crate::run) enum Place {
+pub(in crate::run) enum SocketPlace {
     /// The runtime folder that all runs share, under the process id of wrap.
     Shared,
     /// The folder of a background run.
@@ -35,7 +35,7 @@ pub(in crate::run) enum Place {
 
 #[derive(Debug)]
 pub(in crate::run) struct Server {
-    place: Place,
+    place: SocketPlace,
     listener: UnixListener,
     socket: PathBuf,
     /// File beside the socket, and its content.
@@ -73,7 +73,7 @@ pub fn new_word() -> String {
 
 impl Server {
     /// Opens the socket of this process, with `info` beside it.
-    pub(in crate::run) fn open(place: Place, info: &Info) -> Result<Self> {
+    pub(in crate::run) fn open(place: SocketPlace, info: &Info) -> Result<Self> {
         let (listener, socket, about) = place.listen(info)?;
         Ok(Self {
             place,
@@ -207,15 +207,15 @@ impl Server {
     }
 }
 
-impl Place {
+impl SocketPlace {
     fn listen(&self, info: &Info) -> Result<(UnixListener, PathBuf, PathBuf)> {
         let (folder, mut name) = match self {
-            Place::Shared => {
+            SocketPlace::Shared => {
                 let folder = runtime_folder()?;
                 sweep(&folder);
                 (folder, info.pid.to_string())
             }
-            Place::Run(folder) => (folder.clone(), RUN_FILES.to_owned()),
+            SocketPlace::Run(folder) => (folder.clone(), RUN_FILES.to_owned()),
         };
         let listener = match listen(&folder, &name, &info.control) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {

@@ -11,7 +11,7 @@ use super::{Feed, Host, RENEW_EVERY};
 use crate::adapter::Order;
 use crate::drive::{Driver, Force};
 use crate::lifecycle::{Cancel, Stop};
-use crate::run::control::{Answer, Ask, CancelTurn, Info, Place, Request, Server};
+use crate::run::control::{Answer, Ask, CancelTurn, Info, Request, Server, SocketPlace};
 use crate::time::Time;
 
 #[derive(Debug, Default)]
@@ -50,9 +50,10 @@ impl Host<'_> {
             argv,
             started: self.clock.now().to_string(),
         };
-        let place = self.run_file.as_ref().map_or(Place::Shared, RunFile::socket_place);
+        let place = self.run_file.as_ref().map_or(SocketPlace::Shared, RunFile::socket_place);
         // On a full disk there is room in the runtime folder.
-        let server = Server::open(place, &info).or_else(|_| Server::open(Place::Shared, &info));
+        let server =
+            Server::open(place, &info).or_else(|_| Server::open(SocketPlace::Shared, &info));
         let mut data =
             json!({"pid": self.agent.pid, "argv": info.argv, "adapter": self.tap.adapter()});
         if server.is_ok() {

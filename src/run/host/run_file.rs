@@ -8,7 +8,7 @@ use memchr::memchr_iter;
 use crate::codec;
 use crate::event::Type;
 use crate::run::background::Background;
-use crate::run::control::Place;
+use crate::run::control::SocketPlace;
 use crate::run::output::warn;
 use crate::runs::info::{Summary, SummaryFold};
 use crate::runs::thin::Thinner;
@@ -86,8 +86,8 @@ impl<'a> RunFile<'a> {
     }
 
     /// Place of the control socket.
-    pub(super) fn socket_place(&self) -> Place {
-        Place::Run(self.background.socket_folder())
+    pub(super) fn socket_place(&self) -> SocketPlace {
+        SocketPlace::Run(self.background.socket_folder())
     }
 
     /// True the first time that the file is larger than its limit.
