@@ -12,11 +12,14 @@ mod demo;
 mod export;
 mod generate;
 mod heartbeat;
+mod history;
 #[cfg_attr(not(feature = "ledger"), path = "cmd/no_ledger.rs")]
 mod ledger;
 mod merge;
 mod permit;
+mod prune;
 mod ps;
+mod recorded;
 mod redact;
 mod replay;
 mod schema;
@@ -87,6 +90,8 @@ commands! {
     Send send
     Permit permit
     Ps ps
+    History history
+    Prune prune
     Tee tee
     Replay replay
     View view

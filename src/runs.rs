@@ -6,6 +6,7 @@ mod first;
 pub mod history;
 pub mod info;
 pub mod thin;
+pub mod prune;
 
 /// Longest line of an event file that is read, in bytes. wrap writes none that is longer with its default limits.
 pub const MAX_LINE: usize = 256 << 20;

@@ -10,6 +10,7 @@ use regex::Regex;
 
 use super::common::{self, ReadingArgs, named as by_name};
 use super::conditions::EstimateArgs;
+use super::recorded::Recorded;
 use super::usage;
 use crate::codec;
 use crate::event::Type;
@@ -19,6 +20,7 @@ use crate::run::control::{
     Answer, Ask, CancelFilter, CancelTurn, Found, Info, Request, ask_all, find,
 };
 use crate::run::{self, Inputs, Waiting};
+use crate::runs::history::Op;
 use crate::stage::Clock;
 
 /// Wait beyond the grace of a run, for its last output.
@@ -59,7 +61,7 @@ struct Named {
     /// Every run with this label
     #[arg(long, value_name = "LABEL", conflicts_with = "all")]
     label: Option<String>,
-    /// All your runs
+    /// All your runs that live (`spile ps --all` also lists finished ones)
     #[arg(long)]
     all: bool,
     /// Then send the agent this prompt as its next turn; if it takes no prompts, nothing is cancelled
@@ -208,10 +210,14 @@ impl Named {
                 (found, request)
             })
             .collect();
+        let recorded = Recorded::begin(Op::Cancel, self.then.as_deref());
         let (mut exit, mut printed) = (Exit::Success, Exit::Success);
         ask_all(requests, grace.saturating_add(PATIENCE), &mut |found, answer| {
             let (flow, status) = self.on_answer(&found.info.stream, &answer);
             exit = exit.or(status);
+            if flow.is_break() {
+                recorded.answered(&found.info.stream, &answer, status);
+            }
             if let Answer::Ended { event: line, .. } = answer {
                 printed = printed.or(run::print(format!("{line}\n").as_bytes()));
             }

@@ -15,6 +15,7 @@ use crate::filter::{Chain, Filter};
 use crate::named::Named;
 use crate::run::{self, Inputs};
 use crate::stage::{Clock, FilterStage, Reading, Stage};
+use crate::term::sanitize::Sanitizer;
 use crate::term::view::TextBytes;
 pub(super) use crate::time::duration;
 
@@ -127,6 +128,27 @@ pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Widest cell of a table except the last, in columns.
+const MAX_CELL: usize = 40;
+
+/// Foreign text for a cell of a table.
+pub(super) fn cell(text: &str) -> String {
+    let text = clean(text);
+    if text.width() <= MAX_CELL {
+        return text;
+    }
+    let mut short: String = text.chars().take(MAX_CELL - 1).collect();
+    short.push('…');
+    short
+}
+
+/// Foreign text on one line, without control sequences.
+pub(super) fn clean(text: &str) -> String {
+    let mut out = String::new();
+    Sanitizer::default().push(&text.replace(['\n', '\t', '\r'], " "), &mut out);
+    out
 }
 
 #[cfg(test)]

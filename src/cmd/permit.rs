@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 
+use super::recorded::Recorded;
 use super::send::ask_one;
 use crate::exit::Exit;
 use crate::run::control::{Ask, PermitTool};
+use crate::runs::history::Op;
 
 /// Answer an agent's question for permission
 ///
@@ -32,5 +34,8 @@ const EXAMPLES: &str = "Examples:
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let (allow, reason) = (args.deny.is_none(), args.deny);
-    ask_one(&args.stream, Ask::Permit(PermitTool { id: args.id, allow, reason, by: args.by }))
+    let permitted = if allow { "allowed" } else { "denied" };
+    let recorded = Recorded::begin(Op::Permit, None).by(args.by.as_deref()).permitted(permitted);
+    let ask = Ask::Permit(PermitTool { id: args.id, allow, reason, by: args.by });
+    ask_one(&args.stream, ask, &recorded)
 }

@@ -1,42 +1,52 @@
 //! `spile ps`.
 
+mod stored;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use unicode_width::UnicodeWidthStr;
 
-use super::common;
+use super::common::{self, cell, clean};
 use crate::exit::Exit;
-use crate::run;
 use crate::run::control::{Answer, Ask, Info, Request, ask_all, find};
+use crate::run::{self, Clock};
 use crate::term::marks::without_commands;
-use crate::term::sanitize::Sanitizer;
 
 /// Timeout of a run's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-
-/// Widest cell of the table except the last, in columns.
-const MAX_CELL: usize = 40;
 
 /// List the agents that run under `spile wrap`
 ///
 /// A row for each of your runs whose wrap started a command: stream, label, process ids of wrap and agent, turn, state, length of
 /// the silence, memory and command. Sockets of killed runs are removed.
+///
+/// With --all finished background runs follow, the last ended first: stream, label, state, turns, age, cost and command. The age
+/// counts from the start of a run that lives, and from the end of a finished one.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     /// Write one JSON object a line instead of the table
     #[arg(long)]
     json: bool,
+    /// List finished background runs too, until `spile prune` removes them (`spile cancel --all` is for runs that live)
+    #[arg(long)]
+    all: bool,
+    /// Print streams and labels for the completion of a shell
+    #[arg(long, hide = true)]
+    names: bool,
 }
 
 const EXAMPLES: &str = "Examples:
   spile ps
+  spile ps --all --json | jq -r 'select(.state == \"failed\").stream'
   spile ps --json | jq -r 'select(.idle_ms > 60000).stream' \\
     | xargs -r -n1 spile cancel";
+
+/// A run that lives, and its answer.
+type Asked = (Info, Option<Value>);
 
 /// Answer of a run.
 #[derive(Debug, Default, Deserialize)]
@@ -50,7 +60,24 @@ struct State {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let mut runs: Vec<(Info, Option<Value>)> = Vec::new();
+    if args.names {
+        let live: Vec<Info> = find(&|_| true).into_iter().map(|found| found.info).collect();
+        let stored = if args.all { stored::list().unwrap_or_default() } else { Vec::new() };
+        return Ok(run::print(stored::names(&live, &stored).as_bytes()));
+    }
+    let live = ask();
+    let stored = if args.all { stored::beside(&live, stored::list()?) } else { Vec::new() };
+    let text = match (args.json, args.all) {
+        (true, _) => lines(&live) + &stored::lines(&stored),
+        (false, true) => stored::table(&live, &stored, Clock::start().now()),
+        (false, false) => without_commands(&table(&live)),
+    };
+    Ok(run::print(text.as_bytes()))
+}
+
+/// The runs that live, with their answers.
+fn ask() -> Vec<Asked> {
+    let mut runs: Vec<Asked> = Vec::new();
     let found = find(&|_| true);
     let queries = found
         .into_iter()
@@ -67,12 +94,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         }
         ControlFlow::Break(())
     });
-    let text = if args.json { lines(&runs) } else { without_commands(&table(&runs)) };
-    Ok(run::print(text.as_bytes()))
+    runs
 }
 
 /// One object a run: the information beside its socket, and its answer.
-fn lines(runs: &[(Info, Option<Value>)]) -> String {
+fn lines(runs: &[Asked]) -> String {
     let mut text = String::new();
     for (info, state) in runs {
         let mut all = serde_json::to_value(info).unwrap_or_default();
@@ -87,52 +113,44 @@ fn lines(runs: &[(Info, Option<Value>)]) -> String {
     text
 }
 
-fn table(runs: &[(Info, Option<Value>)]) -> String {
+fn table(runs: &[Asked]) -> String {
     let head = ["STREAM", "LABEL", "PID", "AGENT", "TURN", "STATE", "IDLE", "MEMORY", "COMMAND"];
     let rows = runs.iter().map(|(info, state)| row(info, state.as_ref()));
     common::columns(&std::iter::once(head.map(str::to_owned)).chain(rows).collect::<Vec<_>>())
 }
 
 fn row(info: &Info, state: Option<&Value>) -> [String; 9] {
-    let answers = state.is_some();
-    let state = state.and_then(|s| State::deserialize(s).ok());
-    let state = state.unwrap_or_default();
-    let tool = state.tools.last().and_then(|t| t.get("name")?.as_str());
-    let doing = match (answers, state.open, tool) {
-        (false, ..) => "no answer".into(),
-        (_, true, Some(tool)) => format!("tool {tool}"),
-        (_, true, None) => "turn".into(),
-        (_, false, _) if state.turn == 0 => "starting".into(),
-        _ => "between turns".into(),
-    };
-    let known = |text: String| if answers { text } else { "-".into() };
-    let memory = state.rss.map_or("-".into(), |b| format!("{}M", b >> 20));
+    let state = State::of(state);
+    let doing = doing(state.as_ref());
+    let known = |text: &dyn Fn(&State) -> String| state.as_ref().map_or("-".into(), text);
+    let memory = state.as_ref().and_then(|state| state.rss);
     [
         cell(&info.stream),
         cell(info.label.as_deref().unwrap_or("-")),
         info.pid.to_string(),
         info.child.to_string(),
-        known(state.turn.to_string()),
+        known(&|state| state.turn.to_string()),
         cell(&doing),
-        known(format!("{:.1?}", Duration::from_millis(state.idle_ms))),
-        known(memory),
+        known(&|state| format!("{:.1?}", Duration::from_millis(state.idle_ms))),
+        memory.map_or("-".into(), |bytes| format!("{}M", bytes >> 20)),
         clean(&info.argv.join(" ")),
     ]
 }
 
-fn cell(text: &str) -> String {
-    let text = clean(text);
-    if text.width() <= MAX_CELL {
-        return text;
+/// State of a run in a few words.
+fn doing(state: Option<&State>) -> String {
+    let tool = state.and_then(|state| state.tools.last()?.get("name")?.as_str());
+    match (state, tool) {
+        (None, _) => "no answer".into(),
+        (Some(State { open: true, .. }), Some(tool)) => format!("tool {tool}"),
+        (Some(State { open: true, .. }), None) => "turn".into(),
+        (Some(State { turn: 0, .. }), _) => "starting".into(),
+        _ => "between turns".into(),
     }
-    let mut short: String = text.chars().take(MAX_CELL - 1).collect();
-    short.push('…');
-    short
 }
 
-/// Foreign text on one line, without control sequences.
-fn clean(text: &str) -> String {
-    let mut out = String::new();
-    Sanitizer::default().push(&text.replace(['\n', '\t', '\r'], " "), &mut out);
-    out
+impl State {
+    fn of(answer: Option<&Value>) -> Option<Self> {
+        answer.map(|answer| Self::deserialize(answer).unwrap_or_default())
+    }
 }

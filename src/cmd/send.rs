@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::recorded::Recorded;
 use super::usage;
 use crate::exit::Exit;
 use crate::run;
 use crate::run::control::{Answer, Ask, Found, Request, Text, ask_all, find};
+use crate::runs::history::Op;
 
 /// Timeout of a run's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -55,8 +57,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             "the message is longer than 1 MiB: put it into a file, and name the file",
         ));
     }
+    let recorded = Recorded::begin(Op::Send, Some(&text)).by(args.by.as_deref());
     let ask = Ask::Send(Text { text, by: args.by, force: args.force });
-    ask_one(&args.stream, ask)
+    ask_one(&args.stream, ask, &recorded)
 }
 
 fn read_stdin() -> Result<String> {
@@ -66,8 +69,8 @@ fn read_stdin() -> Result<String> {
     Ok(text)
 }
 
-/// Sends a request to the one run of this name, and prints its answer.
-pub(super) fn ask_one(name: &str, ask: Ask) -> Result<Exit> {
+/// Sends a request to the one run of this name, prints its answer and records it.
+pub(super) fn ask_one(name: &str, ask: Ask, recorded: &Recorded) -> Result<Exit> {
     let mut found = find(&|info| info.stream == name);
     if found.is_empty() {
         found = find(&|info| info.label.as_deref() == Some(name));
@@ -86,6 +89,7 @@ pub(super) fn ask_one(name: &str, ask: Ask) -> Result<Exit> {
     let mut exit = Exit::Unavailable;
     ask_all(vec![(found, request)], ANSWER_WITHIN, &mut |found, answer| {
         exit = on_answer(found, &answer);
+        recorded.answered(&found.info.stream, &answer, exit);
         ControlFlow::Break(())
     });
     Ok(exit)

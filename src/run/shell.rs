@@ -40,6 +40,11 @@ pub fn terminal() -> (bool, Option<u16>) {
     (true, size.map(|size| size.ws_col).filter(|columns| *columns > 0))
 }
 
+/// True if stderr is a terminal.
+pub fn is_stderr_terminal() -> bool {
+    rustix::termios::isatty(rustix::stdio::stderr())
+}
+
 /// Sleeps; `false` if the reader of stdout has gone meanwhile.
 pub fn pause(time: Duration) -> bool {
     let until = Instant::now() + time;

@@ -3,6 +3,7 @@
 
 mod close;
 mod history;
+mod listing;
 mod lock;
 mod run_folder;
 mod survivors;
@@ -26,6 +27,7 @@ use crate::runs::info::RunInfo;
 
 pub use close::Closed;
 pub use history::HistoryReader;
+pub use listing::{Removed, StoredRun};
 pub use lock::RunLock;
 pub use run_folder::{RunFolder, RunLife};
 
@@ -64,6 +66,12 @@ impl StateFolder {
     pub fn open_if_any() -> Result<Option<Self>> {
         let path = path_by(|name| std::env::var_os(name))?.filter(|path| path.exists());
         path.map(|path| Self::open_at(&path)).transpose()
+    }
+
+    /// As [`StateFolder::open`]; `None` if the directory is missing, which is then not made.
+    pub fn open_if_any() -> Result<Option<Self>> {
+        let path = path_by(|name| std::env::var_os(name))?;
+        if path.exists() { Self::open_at(&path).map(Some) } else { Ok(None) }
     }
 
     /// As [`StateFolder::open`], at this path.

@@ -179,7 +179,7 @@ impl StateFolder {
 impl HistoryReader<'_> {
     /// Next complete lines, with the name of their file; `None` if there are none now. After a rotation it goes on with the
     /// next file, found by the inode of the last one.
-    pub fn next(&mut self) -> Result<Option<(&str, Batch<'_>)>> {
+    pub fn read(&mut self) -> Result<Option<(&str, Batch<'_>)>> {
         let (start, end) = loop {
             let Some(file) = self.files.front() else {
                 self.files = self.state.history_files()?;

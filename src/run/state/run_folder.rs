@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
@@ -36,7 +36,7 @@ pub struct RunFolder {
     pub(super) state: StateFolder,
     stream: String,
     path: PathBuf,
-    folder: File,
+    pub(super) folder: File,
 }
 
 /// Life of the processes of a run.
@@ -128,6 +128,16 @@ impl RunFolder {
         match self.open_file(EVENTS, OFlags::RDONLY) {
             Err(Errno::NOENT) => Ok(None),
             file => file.map(Some).with_context(|| self.cannot("open", EVENTS)),
+        }
+    }
+
+    /// Length of the event file, in bytes; 0 if there is none.
+    pub(super) fn length(&self) -> Result<u64> {
+        match rustix::fs::statat(&self.folder, EVENTS, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(0),
+            found => {
+                Ok(u64::try_from(found.with_context(|| self.cannot("read", EVENTS))?.st_size)?)
+            }
         }
     }
 

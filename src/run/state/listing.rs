@@ -1,0 +1,176 @@
+//! List of all runs in the state directory, by their small files, and the removal of finished ones.
+
+#[cfg(test)]
+mod tests;
+
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::fs::{AtFlags, Dir, FileType};
+use rustix::io::Errno;
+
+use super::{Closed, RunFolder, RunLife, StateFolder, new_word};
+use crate::run::output::warn;
+use crate::runs::info::{RunInfo, Summary};
+use crate::time::Time;
+
+/// Age from which a folder that was not made or removed completely belongs to nobody: both take a moment.
+const LEFT_OVER: Duration = Duration::from_secs(60);
+
+/// A run in the state directory.
+#[derive(Debug)]
+pub struct StoredRun {
+    /// Stream of the run.
+    pub stream: String,
+    /// Life of its processes.
+    pub life: RunLife,
+    /// Content of `run.json`, empty if that cannot be read.
+    pub info: RunInfo,
+    /// Content of `summary.json` without the changed files. That of a run that is over covers all events.
+    pub summary: Summary,
+    /// Time of its last event, or of the last change of its folder where no event has one.
+    pub ended: Time,
+}
+
+/// Result of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// All files are gone.
+    Done,
+    /// The run lives, or another process has removed it.
+    No,
+}
+
+impl StateFolder {
+    /// All runs, in the order of their streams. A run that is over and not closed is closed; one that cannot be read is reported
+    /// and left out.
+    pub fn list(&self) -> Result<Vec<StoredRun>> {
+        let streams = self.streams()?;
+        let mut runs = Vec::with_capacity(streams.len());
+        for stream in streams {
+            match self.stored(&stream) {
+                Ok(run) => runs.extend(run),
+                Err(e) => warn(format_args!("{stream}: {e:#}")),
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The finished runs, in the order of their ends.
+    pub fn finished(&self) -> Result<Vec<StoredRun>> {
+        let mut runs = self.list()?;
+        runs.retain(|run| run.life == RunLife::Over);
+        runs.sort_by_key(|run| run.ended);
+        Ok(runs)
+    }
+
+    fn stored(&self, stream: &str) -> Result<Option<StoredRun>> {
+        let Some(run) = self.run(stream)? else { return Ok(None) };
+        let info = run.info().unwrap_or_default();
+        let (life, mut summary) = match run.summary() {
+            Some(summary) if summary.state.is_over() && run.length()? == summary.bytes => {
+                (RunLife::Over, summary)
+            }
+            summary if run.life()? == RunLife::Alive => {
+                (RunLife::Alive, summary.unwrap_or_default())
+            }
+            _ => match run.close()? {
+                Closed::Held => (RunLife::Alive, run.summary().unwrap_or_default()),
+                Closed::Done(closing) | Closed::ReadOnly(closing, _) => {
+                    (RunLife::Over, closing.summary)
+                }
+                Closed::Already => (RunLife::Over, run.summary().unwrap_or_default()),
+            },
+        };
+        summary.files = Vec::new();
+        let ended = Time::parse(&summary.ts).map_or_else(|| run.changed(), Ok)?;
+        Ok(Some(StoredRun { stream: stream.to_owned(), life, info, summary, ended }))
+    }
+
+    /// Removes a run that is over. It is renamed away first, so that a reader that has opened its files reads on to their end, and
+    /// nobody finds half of it.
+    pub fn remove(&self, stream: &str) -> Result<Removed> {
+        let Some(run) = self.run(stream)? else { return Ok(Removed::No) };
+        let lock = match run.lock() {
+            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => None,
+            lock => lock?,
+        };
+        // Without the lock another process may have removed it meanwhile, and a new run may have its name.
+        let Some(_lock) = lock.filter(|_| self.holds(&run)) else { return Ok(Removed::No) };
+        let gone = format!(".{}-{}.gone", std::process::id(), new_word());
+        let cannot = || format!("cannot remove {}", run.path().display());
+        rustix::fs::renameat(&self.runs, stream, &self.runs, &gone).with_context(cannot)?;
+        std::fs::remove_dir_all(self.runs_path().join(&gone)).with_context(cannot)?;
+        Ok(Removed::Done)
+    }
+
+    /// True if the folder has the name of its stream.
+    fn holds(&self, run: &RunFolder) -> bool {
+        let named = rustix::fs::statat(&self.runs, run.stream(), AtFlags::SYMLINK_NOFOLLOW);
+        let ours = rustix::fs::fstat(&run.folder);
+        matches!((named, ours), (Ok(named), Ok(ours)) if named.st_ino == ours.st_ino)
+    }
+
+    /// Removes what starters and removers left that were killed.
+    pub fn remove_leftovers(&self, now: Time) -> Result<()> {
+        let unreadable = || format!("cannot read {}", self.runs_path().display());
+        for entry in Dir::read_from(&self.runs).with_context(unreadable)? {
+            let entry = entry.with_context(unreadable)?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            let is_ours = name.strip_prefix('.').is_some_and(|name| {
+                name.starts_with(|c: char| c.is_ascii_digit())
+                    && (name.ends_with(".new") || name.ends_with(".gone"))
+            });
+            if is_ours && let Err(e) = self.remove_leftover(name, now) {
+                warn(format_args!("{name} cannot be removed: {e:#}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_leftover(&self, name: &str, now: Time) -> Result<()> {
+        let path = self.runs_path().join(name);
+        let run = match RunFolder::open(&self.runs, name, name, path.clone()) {
+            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => return Ok(()),
+            run => run?,
+        };
+        if now.since(run.changed()?) < LEFT_OVER {
+            return Ok(());
+        }
+        let _lock = match run.lock() {
+            // Of a removal the lock may be gone already.
+            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => None,
+            lock => match lock? {
+                None => return Ok(()),
+                lock => lock,
+            },
+        };
+        Ok(std::fs::remove_dir_all(path)?)
+    }
+}
+
+impl RunFolder {
+    /// Last change of the folder.
+    fn changed(&self) -> Result<Time> {
+        let seconds = u64::try_from(self.folder.metadata()?.mtime()).unwrap_or_default();
+        Ok(Time::from_millis(seconds.saturating_mul(1000)))
+    }
+
+    /// Size of its files together, in bytes.
+    pub fn size(&self) -> Result<u64> {
+        let mut size = 0_u64;
+        let unreadable = || format!("cannot read {}", self.path().display());
+        for entry in Dir::read_from(&self.folder).with_context(unreadable)? {
+            let entry = entry.with_context(unreadable)?;
+            let found =
+                rustix::fs::statat(&self.folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
+            if let Ok(found) = found
+                && FileType::from_raw_mode(found.st_mode).is_file()
+            {
+                size = size.saturating_add(u64::try_from(found.st_size).unwrap_or_default());
+            }
+        }
+        Ok(size)
+    }
+}
