@@ -5,8 +5,8 @@ pub mod cursor;
 mod first;
 pub mod history;
 pub mod info;
-pub mod thin;
 pub mod prune;
+pub mod thin;
 
 /// Longest line of an event file that is read, in bytes. wrap writes none that is longer with its default limits.
 pub const MAX_LINE: usize = 256 << 20;

@@ -68,12 +68,6 @@ impl StateFolder {
         path.map(|path| Self::open_at(&path)).transpose()
     }
 
-    /// As [`StateFolder::open`]; `None` if the directory is missing, which is then not made.
-    pub fn open_if_any() -> Result<Option<Self>> {
-        let path = path_by(|name| std::env::var_os(name))?;
-        if path.exists() { Self::open_at(&path).map(Some) } else { Ok(None) }
-    }
-
     /// As [`StateFolder::open`], at this path.
     pub fn open_at(path: &Path) -> Result<Self> {
         let making = || format!("cannot make the state directory {}", path.display());

@@ -145,18 +145,6 @@ impl State {
     pub fn is_over(self) -> bool {
         matches!(self, State::Completed | State::Failed | State::Cancelled)
     }
-
-    /// Its name in `summary.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Starting => "starting",
-            State::Running => "running",
-            State::Waiting => "waiting",
-            State::Completed => "completed",
-            State::Failed => "failed",
-            State::Cancelled => "cancelled",
-        }
-    }
 }
 
 impl SummaryFold {

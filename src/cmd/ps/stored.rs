@@ -10,6 +10,7 @@ use super::{Asked, State, doing};
 use crate::cmd::common::{cell, clean, columns};
 use crate::codec::to_json;
 use crate::event::Usage;
+use crate::named::Named;
 use crate::run::control::Info;
 use crate::run::state::{RunLife, StateFolder, StoredRun};
 use crate::runs::info::RunExit;

@@ -131,7 +131,7 @@ impl StateFolder {
 
     fn remove_leftover(&self, name: &str, now: Time) -> Result<()> {
         let path = self.runs_path().join(name);
-        let run = match RunFolder::open(&self.runs, name, name, path.clone()) {
+        let run = match RunFolder::open(self, name, name) {
             Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => return Ok(()),
             run => run?,
         };

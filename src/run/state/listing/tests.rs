@@ -163,7 +163,7 @@ fn what_dead_processes_left_is_removed() {
     make(".1-d.gone", &["lock"], old);
     make(".x.new", &["lock"], old);
     make(".1-e", &["lock"], old);
-    let held = RunFolder::open(&room.state.runs, ".1-d.gone", "d", room.path(".1-d.gone")).unwrap();
+    let held = RunFolder::open(&room.state, ".1-d.gone", "d").unwrap();
     let lock = held.lock().unwrap();
     let now = crate::run::Clock::start().now();
     room.state.remove_leftovers(now).unwrap();
