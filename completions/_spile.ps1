@@ -36,6 +36,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Give a message to an agent that runs under `spile wrap --drive`')
             [CompletionResult]::new('permit', 'permit', [CompletionResultType]::ParameterValue, 'Answer an agent''s question for permission')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the operations on runs, oldest first')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove the files of finished background runs')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -233,7 +235,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--prices', '--prices', [CompletionResultType]::ParameterName, 'Prices of models, for a cost that the runtime does not report before the turn''s end')
             [CompletionResult]::new('--clock', '--clock', [CompletionResultType]::ParameterName, 'Source of times: `event` makes the output depend on the input alone')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one passes unchanged')
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All your runs')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All your runs that live (`spile ps --all` also lists finished ones)')
             [CompletionResult]::new('--estimate', '--estimate', [CompletionResultType]::ParameterName, 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -256,6 +258,26 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         }
         'spile;ps' {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write one JSON object a line instead of the table')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'List finished background runs too, until `spile prune` removes them (`spile cancel --all` is for runs that live)')
+            [CompletionResult]::new('--names', '--names', [CompletionResultType]::ParameterName, 'Print streams and labels for the completion of a shell')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;history' {
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show the last N operations; 0 is all')
+            [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'Only operations of this interface')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Then wait for further ones and show them')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write the lines as they are in the file, one JSON object each, instead of the table')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;prune' {
+            [CompletionResult]::new('--older', '--older', [CompletionResultType]::ParameterName, 'Remove runs that ended longer ago than this: 90m, 12h, 14d; 0 is all')
+            [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Keep this many finished runs, those that ended last')
+            [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Keep as many finished runs, those that ended last, as have this size together: 500M, 2G')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only print what would be removed')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -392,6 +414,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Give a message to an agent that runs under `spile wrap --drive`')
             [CompletionResult]::new('permit', 'permit', [CompletionResultType]::ParameterValue, 'Answer an agent''s question for permission')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
+            [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the operations on runs, oldest first')
+            [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove the files of finished background runs')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -437,6 +461,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;ps' {
+            break
+        }
+        'spile;help;history' {
+            break
+        }
+        'spile;help;prune' {
             break
         }
         'spile;help;tee' {

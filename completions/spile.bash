@@ -49,6 +49,9 @@ _spile_known() {
             spile,help)
                 cmd="spile__subcmd__help"
                 ;;
+            spile,history)
+                cmd="spile__subcmd__history"
+                ;;
             spile,ledger)
                 cmd="spile__subcmd__ledger"
                 ;;
@@ -57,6 +60,9 @@ _spile_known() {
                 ;;
             spile,permit)
                 cmd="spile__subcmd__permit"
+                ;;
+            spile,prune)
+                cmd="spile__subcmd__prune"
                 ;;
             spile,ps)
                 cmd="spile__subcmd__ps"
@@ -118,6 +124,9 @@ _spile_known() {
             spile__subcmd__help,help)
                 cmd="spile__subcmd__help__subcmd__help"
                 ;;
+            spile__subcmd__help,history)
+                cmd="spile__subcmd__help__subcmd__history"
+                ;;
             spile__subcmd__help,ledger)
                 cmd="spile__subcmd__help__subcmd__ledger"
                 ;;
@@ -126,6 +135,9 @@ _spile_known() {
                 ;;
             spile__subcmd__help,permit)
                 cmd="spile__subcmd__help__subcmd__permit"
+                ;;
+            spile__subcmd__help,prune)
+                cmd="spile__subcmd__help__subcmd__prune"
                 ;;
             spile__subcmd__help,ps)
                 cmd="spile__subcmd__help__subcmd__ps"
@@ -161,7 +173,7 @@ _spile_known() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
+            opts="-h -V --help --version wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -489,7 +501,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help)
-            opts="wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
+            opts="wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -656,6 +668,20 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__help__subcmd__history)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__help__subcmd__ledger)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -685,6 +711,20 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help__subcmd__permit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__help__subcmd__prune)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -824,6 +864,28 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__history)
+            opts="-h --limit --mode --follow --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -W "cli chat direct runs mcp acp rpc openai" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__ledger)
             opts="-h --all --pending --json --help stat list retry forget"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -890,8 +952,34 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__prune)
+            opts="-h --older --keep --size --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --older)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__ps)
-            opts="-h --json --help"
+            opts="-h --json --all --names --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1624,11 +1712,17 @@ _spile_known() {
     esac
 }
 
-# Behind what clap knows: streams and labels that run now, values behind =, and the commands that spile starts.
+# Behind what clap knows: streams and labels of runs, values behind =, and the commands that spile starts.
 
-# The streams or labels of the running agents, one a line.
-_spile_running() {
-    spile ps --json 2>/dev/null | sed -n 's/^[^[]*"'"$1"'":"\([^"\\]*\)".*/\1/p'
+# Streams, labels or both of the runs that live, one a line; with --all of the finished ones too.
+_spile_runs() {
+    local what="$1"
+    shift
+    spile ps --names "$@" 2>/dev/null | case "$what" in
+        streams) cut -f1 ;;
+        labels) cut -f2 ;;
+        both) tr '\t' '\n' ;;
+    esac
 }
 
 # Offers the lines of $2 that begin with $1, quoted.
@@ -1659,19 +1753,23 @@ _spile() {
         prev="${COMP_WORDS[COMP_CWORD - 1]}"
     fi
     [[ "$prev" == = ]] && prev="${COMP_WORDS[COMP_CWORD - 2]}"
-    if [[ "$command" == cancel && COMP_CWORD -ge 2 ]]; then
-        case "$prev,$cur" in
-            --label,*)
-                _spile_offer "$cur" "$(_spile_running label)"
-                return 0
-                ;;
-            *,-* | --help,* | -h,*) ;;
-            --all,* | --strict,* | [!-]*,*)
-                _spile_offer "$cur" "$(_spile_running stream)"
-                return 0
-                ;;
-        esac
-    fi
+    local finished=()
+    [[ "$command" == attach || "$command" == logs ]] && finished=(--all)
+    case "$command,$prev,$cur" in
+        cancel,--label,* | attach,--label,* | logs,--label,*)
+            _spile_offer "$cur" "$(_spile_runs labels "${finished[@]}")"
+            return 0
+            ;;
+        *,-* | *,--help,* | *,-h,*) ;;
+        cancel,--all,* | cancel,--strict,* | cancel,[!-]*,* | attach,--n*,* | attach,[!-]*,* | logs,[!-]*,*)
+            _spile_offer "$cur" "$(_spile_runs streams "${finished[@]}")"
+            return 0
+            ;;
+        send,send,* | send,--force,* | permit,permit,*)
+            _spile_offer "$cur" "$(_spile_runs both)"
+            return 0
+            ;;
+    esac
     _spile_known "$1" "$cur" "$prev"
 }
 

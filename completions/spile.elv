@@ -33,6 +33,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand send 'Give a message to an agent that runs under `spile wrap --drive`'
             cand permit 'Answer an agent''s question for permission'
             cand ps 'List the agents that run under `spile wrap`'
+            cand history 'List the operations on runs, oldest first'
+            cand prune 'Remove the files of finished background runs'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
             cand view 'Show events to people'
@@ -222,7 +224,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --prices 'Prices of models, for a cost that the runtime does not report before the turn''s end'
             cand --clock 'Source of times: `event` makes the output depend on the input alone'
             cand --max-line 'Longest line that is parsed; a longer one passes unchanged'
-            cand --all 'All your runs'
+            cand --all 'All your runs that live (`spile ps --all` also lists finished ones)'
             cand --estimate 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'
@@ -242,6 +244,24 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;ps'= {
             cand --json 'Write one JSON object a line instead of the table'
+            cand --all 'List finished background runs too, until `spile prune` removes them (`spile cancel --all` is for runs that live)'
+            cand --names 'Print streams and labels for the completion of a shell'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;history'= {
+            cand --limit 'Show the last N operations; 0 is all'
+            cand --mode 'Only operations of this interface'
+            cand --follow 'Then wait for further ones and show them'
+            cand --json 'Write the lines as they are in the file, one JSON object each, instead of the table'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;prune'= {
+            cand --older 'Remove runs that ended longer ago than this: 90m, 12h, 14d; 0 is all'
+            cand --keep 'Keep this many finished runs, those that ended last'
+            cand --size 'Keep as many finished runs, those that ended last, as have this size together: 500M, 2G'
+            cand --dry-run 'Only print what would be removed'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -366,6 +386,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand send 'Give a message to an agent that runs under `spile wrap --drive`'
             cand permit 'Answer an agent''s question for permission'
             cand ps 'List the agents that run under `spile wrap`'
+            cand history 'List the operations on runs, oldest first'
+            cand prune 'Remove the files of finished background runs'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
             cand view 'Show events to people'
@@ -400,6 +422,10 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;permit'= {
         }
         &'spile;help;ps'= {
+        }
+        &'spile;help;history'= {
+        }
+        &'spile;help;prune'= {
         }
         &'spile;help;tee'= {
         }

@@ -37,6 +37,8 @@ complete -c spile -n "__fish_spile_needs_command" -f -a "cancel" -d 'Cancel a tu
 complete -c spile -n "__fish_spile_needs_command" -f -a "send" -d 'Give a message to an agent that runs under `spile wrap --drive`'
 complete -c spile -n "__fish_spile_needs_command" -f -a "permit" -d 'Answer an agent\'s question for permission'
 complete -c spile -n "__fish_spile_needs_command" -f -a "ps" -d 'List the agents that run under `spile wrap`'
+complete -c spile -n "__fish_spile_needs_command" -f -a "history" -d 'List the operations on runs, oldest first'
+complete -c spile -n "__fish_spile_needs_command" -f -a "prune" -d 'Remove the files of finished background runs'
 complete -c spile -n "__fish_spile_needs_command" -f -a "tee" -d 'Deliver events to sinks, and pass them on'
 complete -c spile -n "__fish_spile_needs_command" -f -a "replay" -d 'Play recorded sessions again, at their own pace or faster'
 complete -c spile -n "__fish_spile_needs_command" -f -a "view" -d 'Show events to people'
@@ -348,7 +350,7 @@ complete -c spile -n "__fish_spile_using_subcommand cancel" -l prices -d 'Prices
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l clock -d 'Source of times: `event` makes the output depend on the input alone' -r -f -a "wall\t'From the clock on the wall'
 event\t'From the events\' own `ts`: the output is a pure function of the input'"
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l max-line -d 'Longest line that is parsed; a longer one passes unchanged' -r
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l all -d 'All your runs'
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l all -d 'All your runs that live (`spile ps --all` also lists finished ones)'
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l estimate -d 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn\'s end'
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l strict -d 'Exit with status 65 if any line of the input is no event'
 complete -c spile -n "__fish_spile_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -359,7 +361,26 @@ complete -c spile -n "__fish_spile_using_subcommand permit" -l deny -d 'Deny it,
 complete -c spile -n "__fish_spile_using_subcommand permit" -l by -d 'Name of the person, in the stream' -r
 complete -c spile -n "__fish_spile_using_subcommand permit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand ps" -l json -d 'Write one JSON object a line instead of the table'
+complete -c spile -n "__fish_spile_using_subcommand ps" -l all -d 'List finished background runs too, until `spile prune` removes them (`spile cancel --all` is for runs that live)'
+complete -c spile -n "__fish_spile_using_subcommand ps" -l names -d 'Print streams and labels for the completion of a shell'
 complete -c spile -n "__fish_spile_using_subcommand ps" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand history" -l limit -d 'Show the last N operations; 0 is all' -r
+complete -c spile -n "__fish_spile_using_subcommand history" -l mode -d 'Only operations of this interface' -r -f -a "cli\t'a command in a shell'
+chat\t'POST /chat of the server'
+direct\t'POST /direct of the server'
+runs\t'the server\'s other addresses'
+mcp\t'the MCP server'
+acp\t'an editor, by the Agent Client Protocol'
+rpc\t'JSON-RPC'
+openai\t'the OpenAI-compatible addresses'"
+complete -c spile -n "__fish_spile_using_subcommand history" -l follow -d 'Then wait for further ones and show them'
+complete -c spile -n "__fish_spile_using_subcommand history" -l json -d 'Write the lines as they are in the file, one JSON object each, instead of the table'
+complete -c spile -n "__fish_spile_using_subcommand history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand prune" -l older -d 'Remove runs that ended longer ago than this: 90m, 12h, 14d; 0 is all' -r
+complete -c spile -n "__fish_spile_using_subcommand prune" -l keep -d 'Keep this many finished runs, those that ended last' -r
+complete -c spile -n "__fish_spile_using_subcommand prune" -l size -d 'Keep as many finished runs, those that ended last, as have this size together: 500M, 2G' -r
+complete -c spile -n "__fish_spile_using_subcommand prune" -l dry-run -d 'Only print what would be removed'
+complete -c spile -n "__fish_spile_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand tee" -l output-error -d 'Effect of an output error: a warning (warn) or the end of tee (exit); with -nopipe a broken pipe is no error' -r -f -a "warn\t''
 warn-nopipe\t''
 exit\t''
@@ -458,35 +479,47 @@ complete -c spile -n "__fish_spile_using_subcommand schema" -s h -l help -d 'Pri
 complete -c spile -n "__fish_spile_using_subcommand generate" -l out -d 'The folder to write into' -r -f -a "(__fish_complete_directories)"
 complete -c spile -n "__fish_spile_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand config" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "wrap" -d 'Turn an agent\'s output into canonical events: start the agent, or read its output on stdin'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "start" -d 'Start an agent in the background, under its own `spile wrap`, and print its stream'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "coalesce" -d 'Merge small text deltas into fewer'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that fit a channel\'s limit'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "heartbeat" -d 'Report that an agent is alive and silent'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "merge" -d 'Merge several streams into one, in the order in which their lines arrive'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "redact" -d 'Replace secrets in events'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "cancel" -d 'Cancel a turn: by the name of its run, or as a filter when a condition holds'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "send" -d 'Give a message to an agent that runs under `spile wrap --drive`'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "permit" -d 'Answer an agent\'s question for permission'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "ps" -d 'List the agents that run under `spile wrap`'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "tee" -d 'Deliver events to sinks, and pass them on'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, at their own pace or faster'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "check" -d 'Check events against the contract, and print a line for each violation'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "ledger" -d 'Show a delivery ledger, and resolve deliveries that failed or are in doubt'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap reads, with the command line to use'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "generate" -d 'Write manual pages and completions'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "config" -d 'Show every setting with its value and source'
-complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "wrap" -d 'Turn an agent\'s output into canonical events: start the agent, or read its output on stdin'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "start" -d 'Start an agent in the background, under its own `spile wrap`, and print its stream'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "coalesce" -d 'Merge small text deltas into fewer'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "chunk" -d 'Cut text into parts that fit a channel\'s limit'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "heartbeat" -d 'Report that an agent is alive and silent'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "merge" -d 'Merge several streams into one, in the order in which their lines arrive'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "redact" -d 'Replace secrets in events'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "cancel" -d 'Cancel a turn: by the name of its run, or as a filter when a condition holds'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "send" -d 'Give a message to an agent that runs under `spile wrap --drive`'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "permit" -d 'Answer an agent\'s question for permission'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "ps" -d 'List the agents that run under `spile wrap`'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "history" -d 'List the operations on runs, oldest first'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "prune" -d 'Remove the files of finished background runs'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "tee" -d 'Deliver events to sinks, and pass them on'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "replay" -d 'Play recorded sessions again, at their own pace or faster'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "view" -d 'Show events to people'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "check" -d 'Check events against the contract, and print a line for each violation'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "export" -d 'Turn events into another format'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "ledger" -d 'Show a delivery ledger, and resolve deliveries that failed or are in doubt'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "adapters" -d 'List the runtimes that wrap reads, with the command line to use'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "demo" -d 'Show a bundled agent session running through a real pipeline'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "schema" -d 'Print the JSON Schema of an event'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "generate" -d 'Write manual pages and completions'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "config" -d 'Show every setting with its value and source'
+complete -c spile -n "__fish_spile_using_subcommand help; and not __fish_seen_subcommand_from wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 
-# Behind what clap knows: streams and labels that run now, and the commands that spile starts.
+# Behind what clap knows: streams and labels of runs, and the commands that spile starts.
 
-# The streams or labels of the running agents, one a line.
-function __fish_spile_running
-    spile ps --json 2>/dev/null | string replace -rf '^[^[]*"'$argv[1]'":"([^"\\\\]*)".*' '$1'
+# Streams with their labels, a run a line; with --all of the finished ones too.
+function __fish_spile_runs
+    spile ps --names $argv 2>/dev/null
+end
+
+function __fish_spile_labels
+    __fish_spile_runs $argv | string split -f 2 \t | string match -v ''
+end
+
+# True at the first argument of a command that takes the name of one run.
+function __fish_spile_one_run
+    __fish_spile_using_subcommand send permit
+    and test (count (commandline -opc)) -eq 2
 end
 
 function __fish_spile_behind_dashes
@@ -503,6 +536,9 @@ function __fish_spile_agent
     complete -C "$(string join ' ' -- (string escape -- $words) (commandline -ct))"
 end
 
-complete -c spile -n "__fish_spile_using_subcommand cancel" -a "(__fish_spile_running stream)" -d 'A running stream'
-complete -c spile -n "__fish_spile_using_subcommand cancel" -l label -x -a "(__fish_spile_running label)"
+complete -c spile -n "__fish_spile_using_subcommand cancel" -a "(__fish_spile_runs)"
+complete -c spile -n "__fish_spile_using_subcommand cancel" -l label -x -a "(__fish_spile_labels)"
+complete -c spile -n "__fish_spile_using_subcommand attach logs" -x -a "(__fish_spile_runs --all)"
+complete -c spile -n "__fish_spile_using_subcommand attach logs" -l label -x -a "(__fish_spile_labels --all)"
+complete -c spile -n __fish_spile_one_run -x -a "(__fish_spile_runs; __fish_spile_labels)"
 complete -c spile -n __fish_spile_behind_dashes -x -a "(__fish_spile_agent)"

@@ -231,7 +231,7 @@ module completions {
   # Cancel a turn: by the name of its run, or as a filter when a condition holds
   export extern "spile cancel" [
     --label: string           # Every run with this label
-    --all                     # All your runs
+    --all                     # All your runs that live (`spile ps --all` also lists finished ones)
     --then: string            # Then send the agent this prompt as its next turn; if it takes no prompts, nothing is cancelled
     --reason: string          # Reason in the turn's terminal event
     --grace: string           # Kill an agent that has not stopped after this time, with all its descendants
@@ -273,6 +273,30 @@ module completions {
   # List the agents that run under `spile wrap`
   export extern "spile ps" [
     --json                    # Write one JSON object a line instead of the table
+    --all                     # List finished background runs too, until `spile prune` removes them (`spile cancel --all` is for runs that live)
+    --names                   # Print streams and labels for the completion of a shell
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete spile history mode" [] {
+    [ "cli" "chat" "direct" "runs" "mcp" "acp" "rpc" "openai" ]
+  }
+
+  # List the operations on runs, oldest first
+  export extern "spile history" [
+    --limit: string           # Show the last N operations; 0 is all
+    --mode: string@"nu-complete spile history mode" # Only operations of this interface
+    --follow                  # Then wait for further ones and show them
+    --json                    # Write the lines as they are in the file, one JSON object each, instead of the table
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Remove the files of finished background runs
+  export extern "spile prune" [
+    --older: string           # Remove runs that ended longer ago than this: 90m, 12h, 14d; 0 is all
+    --keep: string            # Keep this many finished runs, those that ended last
+    --size: string            # Keep as many finished runs, those that ended last, as have this size together: 500M, 2G
+    --dry-run                 # Only print what would be removed
     --help(-h)                # Print help (see more with '--help')
   ]
 
@@ -484,6 +508,14 @@ module completions {
 
   # List the agents that run under `spile wrap`
   export extern "spile help ps" [
+  ]
+
+  # List the operations on runs, oldest first
+  export extern "spile help history" [
+  ]
+
+  # Remove the files of finished background runs
+  export extern "spile help prune" [
   ]
 
   # Deliver events to sinks, and pass them on

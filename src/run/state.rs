@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::control::new_word;
@@ -134,6 +134,12 @@ impl StateFolder {
             Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => Ok(None),
             other => other.map(Some),
         }
+    }
+
+    /// True if the folder of a run has this file. Its folder is not opened, which takes time for many runs.
+    pub(super) fn has_file(&self, stream: &str, file: &str) -> bool {
+        let path = format!("{stream}/{file}");
+        rustix::fs::accessat(&*self.runs, path, Access::EXISTS, AtFlags::empty()).is_ok()
     }
 
     /// Streams of all runs, sorted.

@@ -77,7 +77,8 @@ pub fn command(program: &str, args: &[&str]) -> Command {
         .env_clear()
         .env("PATH", path)
         .env("LC_ALL", "C.UTF-8")
-        .env("HOME", "/nonexistent");
+        // Below it nothing can be made, not even by root.
+        .env("HOME", "/dev/null/home");
     command
 }
 

@@ -36,6 +36,7 @@ mod ledger_sinks;
 mod ledger_tee;
 mod limits;
 mod merge;
+mod operations;
 mod paste;
 mod person;
 mod proxies;

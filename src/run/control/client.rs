@@ -73,7 +73,8 @@ pub fn find_word(pid: u32, word: &str) -> Option<Found> {
 /// Background runs that can be asked.
 fn background(state: &StateFolder, wanted: &dyn Fn(&Info) -> bool) -> impl Iterator<Item = Found> {
     let streams = state.streams().unwrap_or_default().into_iter();
-    streams.filter_map(move |stream| {
+    let file = format!("{RUN_FILES}.{INFO}");
+    streams.filter(move |stream| state.has_file(stream, &file)).filter_map(move |stream| {
         let run = state.run(&stream).ok()??;
         let folder = run.open_path();
         let info = read_info(&path(&folder, RUN_FILES, INFO)).filter(|info| wanted(info))?;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::Errno;
 
+use super::run_folder::{EVENTS, INFO, SUMMARY, read_json};
 use super::{Closed, RunFolder, RunLife, StateFolder, new_word};
 use crate::run::output::warn;
 use crate::runs::info::{RunInfo, Summary};
@@ -66,26 +67,37 @@ impl StateFolder {
     }
 
     fn stored(&self, stream: &str) -> Result<Option<StoredRun>> {
+        if let Some(summary) = self.complete_summary(stream) {
+            let info = read_json(&self.runs, &format!("{stream}/{INFO}")).unwrap_or_default();
+            return stored(stream, RunLife::Over, info, summary, || {
+                self.run(stream)?.map_or(Ok(Time::EPOCH), |run| run.changed())
+            })
+            .map(Some);
+        }
         let Some(run) = self.run(stream)? else { return Ok(None) };
         let info = run.info().unwrap_or_default();
-        let (life, mut summary) = match run.summary() {
-            Some(summary) if summary.state.is_over() && run.length()? == summary.bytes => {
-                (RunLife::Over, summary)
-            }
-            summary if run.life()? == RunLife::Alive => {
-                (RunLife::Alive, summary.unwrap_or_default())
-            }
-            _ => match run.close()? {
-                Closed::Held => (RunLife::Alive, run.summary().unwrap_or_default()),
+        let summary = || run.summary().unwrap_or_default();
+        let (life, summary) = match run.life()? {
+            RunLife::Alive => (RunLife::Alive, summary()),
+            RunLife::Over => match run.close()? {
+                Closed::Held => (RunLife::Alive, summary()),
+                Closed::Already => (RunLife::Over, summary()),
                 Closed::Done(closing) | Closed::ReadOnly(closing, _) => {
                     (RunLife::Over, closing.summary)
                 }
-                Closed::Already => (RunLife::Over, run.summary().unwrap_or_default()),
             },
         };
-        summary.files = Vec::new();
-        let ended = Time::parse(&summary.ts).map_or_else(|| run.changed(), Ok)?;
-        Ok(Some(StoredRun { stream: stream.to_owned(), life, info, summary, ended }))
+        stored(stream, life, info, summary, || run.changed()).map(Some)
+    }
+
+    /// Summary of a run that is over, if it covers all events. The folder of the run is not opened, which takes time.
+    fn complete_summary(&self, stream: &str) -> Option<Summary> {
+        let summary: Summary = read_json(&self.runs, &format!("{stream}/{SUMMARY}"))?;
+        let events = format!("{stream}/{EVENTS}");
+        let length =
+            rustix::fs::statat(&self.runs, events, AtFlags::SYMLINK_NOFOLLOW).ok()?.st_size;
+        let is_complete = summary.state.is_over() && u64::try_from(length) == Ok(summary.bytes);
+        Some(summary).filter(|_| is_complete)
     }
 
     /// Removes a run that is over. It is renamed away first, so that a reader that has opened its files reads on to their end, and
@@ -148,6 +160,19 @@ impl StateFolder {
         };
         Ok(std::fs::remove_dir_all(path)?)
     }
+}
+
+/// A run as it is listed; `changed` is asked if no event has a time.
+fn stored(
+    stream: &str,
+    life: RunLife,
+    info: RunInfo,
+    summary: Summary,
+    changed: impl FnOnce() -> Result<Time>,
+) -> Result<StoredRun> {
+    let summary = Summary { files: Vec::new(), ..summary };
+    let ended = Time::parse(&summary.ts).map_or_else(changed, Ok)?;
+    Ok(StoredRun { stream: stream.to_owned(), life, info, summary, ended })
 }
 
 impl RunFolder {

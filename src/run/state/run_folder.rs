@@ -7,7 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use rustix::fs::{AtFlags, OFlags};
+use rustix::buffer::spare_capacity;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
@@ -18,14 +19,17 @@ use crate::runs::info::{RunInfo, Summary};
 use crate::time::Time;
 
 const LOCK: &str = "lock";
-const INFO: &str = "run.json";
-const EVENTS: &str = "events.ndjson";
+pub(super) const INFO: &str = "run.json";
+pub(super) const EVENTS: &str = "events.ndjson";
 const MESSAGES: &str = "stderr.log";
-const SUMMARY: &str = "summary.json";
+pub(super) const SUMMARY: &str = "summary.json";
 const NEW_SUMMARY: &str = ".summary.json.new";
 
 /// Longest `run.json` or `summary.json` that is read, in bytes.
-const MAX_JSON: u64 = 16 << 20;
+const MAX_JSON: usize = 16 << 20;
+
+/// Usual length of them, at most.
+const SMALL: usize = 4 << 10;
 
 /// Bytes of wrap's own messages that are read.
 const MAX_MESSAGES: u64 = 64 << 10;
@@ -131,16 +135,6 @@ impl RunFolder {
         }
     }
 
-    /// Length of the event file, in bytes; 0 if there is none.
-    pub(super) fn length(&self) -> Result<u64> {
-        match rustix::fs::statat(&self.folder, EVENTS, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => Ok(0),
-            found => {
-                Ok(u64::try_from(found.with_context(|| self.cannot("read", EVENTS))?.st_size)?)
-            }
-        }
-    }
-
     /// Error of an operation on the event file.
     pub(super) fn failed(&self, what: &str, e: io::Error) -> anyhow::Error {
         anyhow::Error::new(e).context(self.cannot(what, EVENTS))
@@ -175,9 +169,7 @@ impl RunFolder {
     }
 
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let mut bytes = Vec::new();
-        self.file(name, OFlags::RDONLY).ok()?.take(MAX_JSON).read_to_end(&mut bytes).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        read_json(&self.folder, name)
     }
 
     fn write_json(&self, name: &str, json: &str) -> Result<()> {
@@ -197,4 +189,22 @@ impl RunFolder {
     fn cannot(&self, what: &str, name: &str) -> String {
         format!("cannot {what} {}", self.path.join(name).display())
     }
+}
+
+/// Content of a small file below a folder; `None` if it cannot be read. As few system calls as possible, because a list reads two
+/// of each run.
+pub(super) fn read_json<T: DeserializeOwned>(folder: &File, path: &str) -> Option<T> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = rustix::fs::openat(folder, path, flags, Mode::empty()).ok()?;
+    let mut bytes = Vec::with_capacity(SMALL);
+    // A read that does not fill the buffer has met the end of the file.
+    while bytes.len() == bytes.capacity() || bytes.is_empty() {
+        bytes.reserve(SMALL);
+        match rustix::io::read(&file, spare_capacity(&mut bytes)) {
+            Ok(0) | Err(_) => break,
+            Ok(_) if bytes.len() > MAX_JSON => return None,
+            Ok(_) => {}
+        }
+    }
+    serde_json::from_slice(&bytes).ok()
 }

@@ -34,22 +34,35 @@ fn more_bash(text: String) -> String {
     format!("{known}{}{register}", include_str!("more.bash"))
 }
 
-/// Completion for zsh beyond the options: functions, and the places of `cancel` and `merge` that call them.
+/// Completion for zsh beyond the options: functions, and the places that call them.
 fn more_zsh(text: String) -> String {
-    let lines = text.split_inclusive('\n').map(|line| {
-        if line.starts_with("'*::streams --") {
-            line.replace(":_files'", ":_spile_streams'")
-        } else if line.starts_with("'*::sources -- Sources to merge") {
-            line.replace(":_files'", ":_spile_sources'")
-        } else if line.starts_with("'(--all)--label=") {
-            line.replace(":_default'", ":_spile_labels'")
-        } else if line.starts_with("if [ \"$funcstack[1]\"") {
-            format!("{}{line}", include_str!("more.zsh"))
-        } else {
-            line.to_owned()
+    let mut command = String::new();
+    let mut more = String::new();
+    for line in text.split_inclusive('\n') {
+        if let Some(name) = line.strip_prefix('(').and_then(|line| line.strip_suffix(")\n")) {
+            name.clone_into(&mut command);
         }
-    });
-    lines.collect()
+        if line.starts_with("if [ \"$funcstack[1]\"") {
+            more.push_str(include_str!("more.zsh"));
+        }
+        let run =
+            ["'*::stream", "':stream", "'::stream"].iter().any(|start| line.starts_with(start));
+        let function = match command.as_str() {
+            "cancel" if run => "_spile_streams",
+            "cancel" if line.contains("--label=") => "_spile_labels",
+            "send" | "permit" if run => "_spile_one_run",
+            "attach" | "logs" if run => "_spile_all_streams",
+            "attach" | "logs" if line.contains("--label=") => "_spile_all_labels",
+            "merge" if line.starts_with("'*::sources -- Sources to merge") => "_spile_sources",
+            _ => {
+                more.push_str(line);
+                continue;
+            }
+        };
+        let called = format!(":{function}'");
+        more.push_str(&line.replace(":_files'", &called).replace(":_default'", &called));
+    }
+    more
 }
 
 fn completion(shell: impl Generator) -> (String, String) {

@@ -1,9 +1,15 @@
 
-# Behind what clap knows: streams and labels that run now, values behind =, and the commands that spile starts.
+# Behind what clap knows: streams and labels of runs, values behind =, and the commands that spile starts.
 
-# The streams or labels of the running agents, one a line.
-_spile_running() {
-    spile ps --json 2>/dev/null | sed -n 's/^[^[]*"'"$1"'":"\([^"\\]*\)".*/\1/p'
+# Streams, labels or both of the runs that live, one a line; with --all of the finished ones too.
+_spile_runs() {
+    local what="$1"
+    shift
+    spile ps --names "$@" 2>/dev/null | case "$what" in
+        streams) cut -f1 ;;
+        labels) cut -f2 ;;
+        both) tr '\t' '\n' ;;
+    esac
 }
 
 # Offers the lines of $2 that begin with $1, quoted.
@@ -34,18 +40,22 @@ _spile() {
         prev="${COMP_WORDS[COMP_CWORD - 1]}"
     fi
     [[ "$prev" == = ]] && prev="${COMP_WORDS[COMP_CWORD - 2]}"
-    if [[ "$command" == cancel && COMP_CWORD -ge 2 ]]; then
-        case "$prev,$cur" in
-            --label,*)
-                _spile_offer "$cur" "$(_spile_running label)"
-                return 0
-                ;;
-            *,-* | --help,* | -h,*) ;;
-            --all,* | --strict,* | [!-]*,*)
-                _spile_offer "$cur" "$(_spile_running stream)"
-                return 0
-                ;;
-        esac
-    fi
+    local finished=()
+    [[ "$command" == attach || "$command" == logs ]] && finished=(--all)
+    case "$command,$prev,$cur" in
+        cancel,--label,* | attach,--label,* | logs,--label,*)
+            _spile_offer "$cur" "$(_spile_runs labels "${finished[@]}")"
+            return 0
+            ;;
+        *,-* | *,--help,* | *,-h,*) ;;
+        cancel,--all,* | cancel,--strict,* | cancel,[!-]*,* | attach,--n*,* | attach,[!-]*,* | logs,[!-]*,*)
+            _spile_offer "$cur" "$(_spile_runs streams "${finished[@]}")"
+            return 0
+            ;;
+        send,send,* | send,--force,* | permit,permit,*)
+            _spile_offer "$cur" "$(_spile_runs both)"
+            return 0
+            ;;
+    esac
     _spile_known "$1" "$cur" "$prev"
 }

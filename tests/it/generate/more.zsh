@@ -1,17 +1,33 @@
-# The streams or labels of the running agents, one a line.
-(( $+functions[_spile_running] )) ||
-_spile_running() {
-    spile ps --json 2>/dev/null | sed -n 's/^[^[]*"'$1'":"\([^"\\]*\)".*/\1/p'
+# Streams (1) or labels (2) of the runs that live, one a line; with --all of the finished ones too.
+(( $+functions[_spile_runs] )) ||
+_spile_runs() {
+    local column=$1; shift
+    spile ps --names $@ 2>/dev/null | cut -f$column
 }
 (( $+functions[_spile_streams] )) ||
 _spile_streams() {
-    local -a running; running=(${(f)"$(_spile_running stream)"})
-    _alternative 'streams:running stream:compadd -a running' 'files:file:_files'
+    local -a runs; runs=(${(f)"$(_spile_runs 1)"})
+    _alternative 'streams:running stream:compadd -a runs' 'files:file:_files'
 }
 (( $+functions[_spile_labels] )) ||
 _spile_labels() {
-    local -a running; running=(${(f)"$(_spile_running label)"})
-    _wanted labels expl 'running label' compadd -a running
+    local -a runs; runs=(${(f)"$(_spile_runs 2)"})
+    _wanted labels expl 'running label' compadd -a runs
+}
+(( $+functions[_spile_one_run] )) ||
+_spile_one_run() {
+    local -a runs; runs=(${(f)"$(_spile_runs 1)"} ${(f)"$(_spile_runs 2)"})
+    _wanted runs expl 'running stream or label' compadd -a runs
+}
+(( $+functions[_spile_all_streams] )) ||
+_spile_all_streams() {
+    local -a runs; runs=(${(f)"$(_spile_runs 1 --all)"})
+    _wanted streams expl stream compadd -a runs
+}
+(( $+functions[_spile_all_labels] )) ||
+_spile_all_labels() {
+    local -a runs; runs=(${(f)"$(_spile_runs 2 --all)"})
+    _wanted labels expl label compadd -a runs
 }
 # Files to merge, or behind -- the command that is started.
 (( $+functions[_spile_sources] )) ||
