@@ -1,6 +1,7 @@
 //! Commands, one file each, which connect inputs, filters and outputs.
 
 mod adapters;
+mod attach;
 mod cancel;
 mod check;
 mod chunk;
@@ -14,6 +15,7 @@ mod generate;
 mod heartbeat;
 #[cfg_attr(not(feature = "ledger"), path = "cmd/no_ledger.rs")]
 mod ledger;
+mod logs;
 mod merge;
 mod permit;
 mod ps;
@@ -85,6 +87,8 @@ commands! {
     Send send
     Permit permit
     Ps ps
+    Attach attach
+    Logs logs
     Tee tee
     Replay replay
     View view

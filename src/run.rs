@@ -1,5 +1,6 @@
 //! The only code that waits: loops around pure stages, signals, descriptors, the wall clock.
 
+pub(crate) mod attach;
 mod cgroup;
 mod child;
 mod clock;

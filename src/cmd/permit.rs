@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::send::ask_one;
+use super::usage;
 use crate::exit::Exit;
 use crate::run::control::{Ask, PermitTool};
 
@@ -14,9 +15,13 @@ use crate::run::control::{Ask, PermitTool};
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     /// Stream of the run, or its label; see `spile ps`
-    stream: String,
+    #[arg(required_unless_present = "last")]
+    stream: Option<String>,
     /// Id of the question [default: the only open one]
     id: Option<String>,
+    /// Run that was started last, in place of STREAM
+    #[arg(long)]
+    last: bool,
     /// Deny it, with a reason for the agent
     #[arg(long, value_name = "REASON", num_args = 0..=1, default_missing_value = "denied by a person")]
     deny: Option<String>,
@@ -32,5 +37,10 @@ const EXAMPLES: &str = "Examples:
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let (allow, reason) = (args.deny.is_none(), args.deny);
-    ask_one(&args.stream, Ask::Permit(PermitTool { id: args.id, allow, reason, by: args.by }))
+    let (name, id) = match (args.last, args.stream, args.id) {
+        (true, id, None) => (None, id),
+        (false, name, id) => (name, id),
+        _ => return Err(usage("with --last give at most an id: spile permit --last ID")),
+    };
+    ask_one(name.as_deref(), Ask::Permit(PermitTool { id, allow, reason, by: args.by }))
 }

@@ -15,6 +15,7 @@ pub use cancel_filter::CancelFilter;
 pub use client::{Found, ask_all, find};
 pub use messages::{Answer, Ask, CancelTurn, Info, PermitTool, Request, Text};
 
+pub(super) use lineage::FOLLOWER;
 pub(super) use server::{Server, new_word};
 
 /// Process id in the name of a run's files: that of its wrap as that sees it. The run token follows it where another run

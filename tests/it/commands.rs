@@ -31,8 +31,10 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 ];
 
 /// Commands that read no stdin.
-const SOURCES: &[&str] =
-    &["adapters", "demo", "schema", "generate", "config", "ledger", "ps", "send", "permit"];
+const SOURCES: &[&str] = &[
+    "adapters", "demo", "schema", "generate", "config", "ledger", "ps", "attach", "logs", "send",
+    "permit",
+];
 
 /// A whole event.
 pub const EVENT: &str = concat!(
