@@ -1,6 +1,7 @@
 //! Commands, one file each, which connect inputs, filters and outputs.
 
 mod adapters;
+mod attach;
 mod cancel;
 mod check;
 mod chunk;
@@ -15,6 +16,7 @@ mod heartbeat;
 mod history;
 #[cfg_attr(not(feature = "ledger"), path = "cmd/no_ledger.rs")]
 mod ledger;
+mod logs;
 mod merge;
 mod permit;
 mod prune;
@@ -92,6 +94,8 @@ commands! {
     Ps ps
     History history
     Prune prune
+    Attach attach
+    Logs logs
     Tee tee
     Replay replay
     View view

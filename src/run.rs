@@ -1,5 +1,6 @@
 //! The only code that waits: loops around pure stages, signals, descriptors, the wall clock.
 
+pub(crate) mod attach;
 mod background;
 mod cgroup;
 mod child;
@@ -38,7 +39,7 @@ pub(crate) use host::{Drive, Outlet, Plan, host};
 pub(crate) use input::{Waiting, waiting};
 pub(crate) use inputs::Inputs;
 pub(crate) use once::{KeyLock, lock, queue};
-pub(crate) use output::{ensure_stdout, open_descriptor, print, warn, warn_user};
+pub(crate) use output::{ensure_stdout, mute_stdout, open_descriptor, print, warn, warn_user};
 pub(crate) use program::own as own_program;
 pub(crate) use record::Record;
 pub(crate) use shell::{is_stderr_terminal, new_stream_id, pause, shell, terminal};

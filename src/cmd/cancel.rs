@@ -21,6 +21,7 @@ use crate::run::control::{
 };
 use crate::run::{self, Inputs, Waiting};
 use crate::runs::history::Op;
+use crate::runs::select::is_of;
 use crate::stage::Clock;
 
 /// Wait beyond the grace of a run, for its last output.
@@ -31,7 +32,7 @@ const MAX_PROMPT: usize = 128 << 10;
 
 /// Cancel a turn: by the name of its run, or as a filter when a condition holds
 ///
-/// With STREAM, --label or --all it cancels the open turn of each matching run and prints the turn's terminal event. With a
+/// With STREAM, --label, --last or --all it cancels the open turn of each matching run and prints the turn's terminal event. With a
 /// condition it is a filter in a pipe: events pass until the condition holds. Then the `spile wrap` upstream ends the turn;
 /// without one (a recording, curl, another host) the filter does.
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,7 @@ pub(super) struct Args {
 #[command(next_help_heading = "By name")]
 struct Named {
     /// Streams whose turn to cancel; see `spile ps`. As a filter: files to read, - is stdin
-    #[arg(value_name = "STREAM|FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["label", "all"])]
+    #[arg(value_name = "STREAM|FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["label", "all", "last"])]
     streams: Vec<OsString>,
     /// Every run with this label
     #[arg(long, value_name = "LABEL", conflicts_with = "all")]
@@ -64,6 +65,9 @@ struct Named {
     /// All your runs that live (`spile ps --all` also lists finished ones)
     #[arg(long)]
     all: bool,
+    /// The run that was started last; with --label, of those with that label
+    #[arg(long, conflicts_with = "all")]
+    last: bool,
     /// Then send the agent this prompt as its next turn; if it takes no prompts, nothing is cancelled
     #[arg(long, value_name = "PROMPT")]
     then: Option<String>,
@@ -135,7 +139,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         )),
         (true, false) => named.run(reason, grace),
         (false, false) => Err(usage(
-            "say what to cancel: a stream, --label or --all (see `spile ps`); or, as a filter in a pipe, a condition (see --help)",
+            "say what to cancel: a stream, --label, --last or --all (see `spile ps`); or, as a filter in a pipe, a condition (see --help)",
         )),
         (_, true) if named.then.is_some() => Err(usage(
             "--then is for a turn that is cancelled by name: spile cancel STREAM --then PROMPT",
@@ -157,22 +161,15 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
 }
 
-/// True if a name is that of a run, or of one of its further streams: `s:2` of `s`.
-fn is_of(name: &str, run: &str) -> bool {
-    let number = name.strip_prefix(run).map(|rest| rest.strip_prefix(':'));
-    let is_number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
-    name == run || number.flatten().is_some_and(is_number)
-}
-
 impl Named {
     /// True with a selection that a filter does not have.
     fn is_selected(&self) -> bool {
-        self.label.is_some() || self.all
+        self.label.is_some() || self.all || self.last
     }
 
     fn means(&self, info: &Info) -> bool {
         let label = self.label.as_ref();
-        self.all || label.is_some_and(|l| info.label.as_ref() == Some(l))
+        label.map_or(self.all || self.last, |l| info.label.as_ref() == Some(l))
     }
 
     /// Sends requests to the runs, and waits for the ends of their turns, which decide the exit status.
@@ -183,7 +180,10 @@ impl Named {
         if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
             return Err(usage("the prompt of --then is too long: 128k at most"));
         }
-        let all = if self.is_selected() { find(&|info| self.means(info)) } else { Vec::new() };
+        let mut all = if self.is_selected() { find(&|info| self.means(info)) } else { Vec::new() };
+        if self.last {
+            all.drain(..all.len().saturating_sub(1));
+        }
         let mut found: Vec<(String, Found)> =
             all.into_iter().map(|found| (found.info.stream.clone(), found)).collect();
         for stream in &self.streams {

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::recorded::Recorded;
 use super::send::ask_one;
+use super::usage;
 use crate::exit::Exit;
 use crate::run::control::{Ask, PermitTool};
 use crate::runs::history::Op;
@@ -16,9 +17,13 @@ use crate::runs::history::Op;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     /// Stream of the run, or its label; see `spile ps`
-    stream: String,
+    #[arg(required_unless_present = "last")]
+    stream: Option<String>,
     /// Id of the question [default: the only open one]
     id: Option<String>,
+    /// Run that was started last, in place of STREAM
+    #[arg(long)]
+    last: bool,
     /// Deny it, with a reason for the agent
     #[arg(long, value_name = "REASON", num_args = 0..=1, default_missing_value = "denied by a person")]
     deny: Option<String>,
@@ -36,6 +41,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let (allow, reason) = (args.deny.is_none(), args.deny);
     let permitted = if allow { "allowed" } else { "denied" };
     let recorded = Recorded::begin(Op::Permit, None).by(args.by.as_deref()).permitted(permitted);
-    let ask = Ask::Permit(PermitTool { id: args.id, allow, reason, by: args.by });
-    ask_one(&args.stream, ask, &recorded)
+    let (name, id) = match (args.last, args.stream, args.id) {
+        (true, id, None) => (None, id),
+        (false, name, id) => (name, id),
+        _ => return Err(usage("with --last give at most an id: spile permit --last ID")),
+    };
+    let ask = Ask::Permit(PermitTool { id, allow, reason, by: args.by });
+    ask_one(name.as_deref(), ask, &recorded)
 }

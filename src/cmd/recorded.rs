@@ -39,16 +39,24 @@ impl Recorded {
         Self { permitted, ..self }
     }
 
+    /// The operation without its result.
+    pub(super) fn begun(&self, run: &str) -> Operation {
+        let mut operation = Operation::new(self.began, self.op, Mode::Cli, self.by.clone());
+        operation.run = Some(run.to_owned());
+        operation.prompt_sha256.clone_from(&self.prompt_sha256);
+        operation
+    }
+
     /// The operation as it ended for one run.
     pub(super) fn ended(&self, run: &str, outcome: &str, exit: Exit) -> Operation {
         let now = self.clock.now();
-        let mut operation = Operation::new(now, self.op, Mode::Cli, self.by.clone());
-        operation.run = Some(run.to_owned());
-        operation.prompt_sha256.clone_from(&self.prompt_sha256);
-        operation.outcome = Some(outcome.to_owned());
-        operation.status = Some(exit.code().into());
-        operation.duration_ms = u64::try_from(now.since(self.began).as_millis()).ok();
-        operation
+        Operation {
+            ts: now.to_string(),
+            outcome: Some(outcome.to_owned()),
+            status: Some(exit.code().into()),
+            duration_ms: u64::try_from(now.since(self.began).as_millis()).ok(),
+            ..self.begun(run)
+        }
     }
 
     /// Records the answer of a run. Without a state directory nothing is recorded, and a failure is reported only.

@@ -28,10 +28,14 @@ const MAX_TEXT: u64 = 1 << 20;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     /// Stream of the run, or its label; see `spile ps`
-    stream: String,
+    #[arg(value_name = "STREAM", required_unless_present = "last")]
+    stream: Option<String>,
     /// Message; - reads it from stdin
-    #[arg(allow_hyphen_values = true)]
-    text: String,
+    #[arg(allow_hyphen_values = true, required_unless_present = "last")]
+    text: Option<String>,
+    /// Run that was started last, in place of STREAM
+    #[arg(long)]
+    last: bool,
     /// Name of the sender, in the stream
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -42,12 +46,18 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "Examples:
   spile send run-42 'also update the changelog'
-  echo 'the tests fail on the server' | spile send docs -";
+  echo 'the tests fail on the server' | spile send docs -
+  spile send --last 'stop after this file'";
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let text = match args.text.as_str() {
+    let (name, text) = match (args.last, args.stream, args.text) {
+        (true, Some(text), None) => (None, text),
+        (false, Some(name), Some(text)) => (Some(name), text),
+        _ => return Err(usage("with --last give the message alone: spile send --last TEXT")),
+    };
+    let text = match text.as_str() {
         "-" => read_stdin()?,
-        text => text.to_owned(),
+        _ => text,
     };
     if text.is_empty() {
         return Err(usage("the message is empty"));
@@ -59,7 +69,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     let recorded = Recorded::begin(Op::Send, Some(&text)).by(args.by.as_deref());
     let ask = Ask::Send(Text { text, by: args.by, force: args.force });
-    ask_one(&args.stream, ask, &recorded)
+    ask_one(name.as_deref(), ask, &recorded)
 }
 
 fn read_stdin() -> Result<String> {
@@ -69,13 +79,13 @@ fn read_stdin() -> Result<String> {
     Ok(text)
 }
 
-/// Sends a request to the one run of this name, prints its answer and records it.
-pub(super) fn ask_one(name: &str, ask: Ask, recorded: &Recorded) -> Result<Exit> {
-    let mut found = find(&|info| info.stream == name);
+/// Sends a request to the one run of this name, or without one to that which was started last. Prints its answer and records it.
+pub(super) fn ask_one(name: Option<&str>, ask: Ask, recorded: &Recorded) -> Result<Exit> {
+    let mut found = find(&|info| name.is_none_or(|name| info.stream == name));
     if found.is_empty() {
-        found = find(&|info| info.label.as_deref() == Some(name));
+        found = find(&|info| info.label.as_deref() == name);
     }
-    if found.len() > 1 {
+    if let Some(name) = name.filter(|_| found.len() > 1) {
         return Err(usage(format!(
             "{} runs have the name {name}: give the stream of one (see `spile ps`)",
             found.len()

@@ -7,13 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use clap::ValueHint;
 
+use super::recorded::{Recorded, record};
 use super::wrap::{self, Launch};
 use super::{common, usage};
 use crate::exit::{Exit, Refusal};
+use crate::run::attach::{Plan, Until, attach};
 use crate::run::control::{Answer, Ask, CancelTurn, Request, ask_all, find};
 use crate::run::state::{RunFolder, RunLock, StateFolder};
 use crate::run::{self, Inherited, Report, RunOptions, Side, detach};
-use crate::runs::history::{self, Mode, Op, Operation};
+use crate::runs::follow::StartAt;
+use crate::runs::history::{self, Op};
 use crate::runs::info::RunInfo;
 
 /// Start an agent in the background, under its own `spile wrap`, and print its stream
@@ -46,6 +49,9 @@ struct BackgroundArgs {
     /// Start the command N times, with SPILE_INDEX=1 to N, and print N streams; if one cannot start, all are cancelled
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000), conflicts_with = "stream")]
     each: u16,
+    /// Wait for the end of the runs, and exit as `spile attach` would; Ctrl-C ends the wait only
+    #[arg(long)]
+    wait: bool,
     /// Write the prompt into the run's description, not only its SHA-256
     #[arg(long)]
     log_prompt: bool,
@@ -115,8 +121,15 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if let Some(outer) = outer_run() {
         run::warn(format_args!("this ends with the run {outer}, whose agent has started it"));
     }
-    let streams: Vec<String> = started.into_iter().map(|stream| stream + "\n").collect();
-    Ok(run::print(streams.concat().as_bytes()))
+    let streams: Vec<String> = started.iter().map(|stream| format!("{stream}\n")).collect();
+    let printed = run::print(streams.concat().as_bytes());
+    if !background.wait {
+        return Ok(printed);
+    }
+    run::mute_stdout()?;
+    let runs = started.iter().map(|stream| state.run(stream)?.context("the run is gone"));
+    let runs = runs.collect::<Result<Vec<RunFolder>>>()?;
+    attach(Plan { runs, start: StartAt::Start, until: Until::End })
 }
 
 fn notification(text: &str) -> Result<String, &'static str> {
@@ -132,12 +145,13 @@ impl BackgroundArgs {
         launch: &mut Launch,
     ) -> Result<(RunInfo, (RunFolder, RunLock))> {
         let prompt = launch.prompt().map(|prompt| prompt.to_string_lossy().into_owned());
+        let logged = prompt.clone().filter(|_| self.log_prompt);
         let cwd = std::env::current_dir().context("cannot find out the working directory")?;
         let info = RunInfo {
             control: run::new_word(),
             cwd: launch.without_secrets(cwd.to_string_lossy().into_owned()),
             prompt_sha256: prompt.as_deref().map(history::digest),
-            prompt: prompt.filter(|_| self.log_prompt).map(|it| launch.without_secrets(it)),
+            prompt: logged.map(|it| launch.without_secrets(it)),
             within: outer_run(),
             by: "cli".into(),
             started: run::Clock::start().now().to_string(),
@@ -145,9 +159,11 @@ impl BackgroundArgs {
             ..launch.info()
         };
         let stream = launch.stream();
-        let run = state.create(stream, &info)?;
         let taken = || usage(format!("there is a run with the stream {stream}: choose another"));
-        Ok((info, run.ok_or_else(taken)?))
+        let run = state.create(stream, &info)?.ok_or_else(taken)?;
+        let recorded = Recorded::begin(Op::Start, prompt.as_deref());
+        record(state, &recorded.begun(stream));
+        Ok((info, run))
     }
 }
 

@@ -105,7 +105,7 @@ pub struct CancelRequest {
     pub turn: u64,
     /// Reason in words.
     pub reason: String,
-    /// Receiver of the request; `None` is the wrap in which the filter runs.
+    /// Receiver of the request; `None` is the wrap in which the filter runs, or with [`Receiver::Run`] one that is not known.
     pub control: Option<Control>,
 }
 
@@ -114,6 +114,8 @@ pub struct CancelRequest {
 pub enum Receiver {
     /// The wrap of the stream's `session` event. A stream without one is ended by the filter.
     Session,
+    /// The wrap of a run that goes on without the filter. It ends a turn even if its `session` was not read.
+    Run,
     /// The wrap in which the filter runs.
     Host,
 }
@@ -145,6 +147,17 @@ impl Cancel {
             due: None,
             ended_here: false,
         }
+    }
+
+    /// Changes the receiver of further requests.
+    pub fn set_receiver(&mut self, receiver: Receiver) {
+        self.receiver = receiver;
+    }
+
+    /// True if a request was not refused and its turn is still open.
+    pub fn awaits(&mut self, request: &CancelRequest) -> bool {
+        let at = self.streams.find(&request.stream);
+        at.is_some_and(|at| self.streams[at].awaits(request.turn))
     }
 
     /// Takes the requests to send.

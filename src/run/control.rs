@@ -15,6 +15,7 @@ pub use cancel_filter::CancelFilter;
 pub use client::{Found, ask_all, find};
 pub use messages::{Answer, Ask, CancelTurn, Info, PermitTool, Request, Text};
 
+pub(super) use lineage::FOLLOWER;
 pub(crate) use server::new_word;
 pub(super) use server::{Server, SocketPlace};
 

@@ -114,6 +114,12 @@ pub fn open_descriptor(path: &str) -> Option<io::Result<File>> {
     Some(borrowed.try_clone_to_owned().map(File::from))
 }
 
+/// Discards what is written to stdout from now on.
+pub fn mute_stdout() -> io::Result<()> {
+    let null = rustix::fs::open("/dev/null", OFlags::WRONLY, Mode::empty())?;
+    Ok(rustix::stdio::dup2_stdout(&null)?)
+}
+
 /// Makes every write to stdout fail if it was closed at the start.
 pub fn ensure_stdout() {
     if CLOSED.load(Ordering::Relaxed)

@@ -97,6 +97,11 @@ impl StateFolder {
         &self.path
     }
 
+    /// Folder of the runs. A run appears in it by a rename.
+    pub(super) fn runs(&self) -> BorrowedFd<'_> {
+        self.runs.as_fd()
+    }
+
     /// Makes the folder of a run and locks it; `None` if there is a run with this stream. The lock is to be handed on to the
     /// processes of the run. The folder appears with the lock held, `run.json` written and an empty event file.
     pub fn create(&self, stream: &str, info: &RunInfo) -> Result<Option<(RunFolder, RunLock)>> {

@@ -32,8 +32,8 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 
 /// Commands that read no stdin.
 const SOURCES: &[&str] = &[
-    "adapters", "demo", "schema", "generate", "config", "ledger", "ps", "history", "prune", "send",
-    "permit",
+    "adapters", "demo", "schema", "generate", "config", "ledger", "ps", "history", "prune",
+    "attach", "logs", "send", "permit",
 ];
 
 /// A whole event.

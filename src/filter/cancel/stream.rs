@@ -234,7 +234,7 @@ impl Stream {
             stream: self.id.clone(),
             turn: turn.number,
             reason: reason.to_owned(),
-            control: self.control.clone().filter(|_| receiver == Receiver::Session),
+            control: self.control.clone().filter(|_| receiver != Receiver::Host),
         })
     }
 

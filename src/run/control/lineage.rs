@@ -1,18 +1,27 @@
 //! Traces the input from pipe to pipe up to the stdout of a process, where the system shows the holders of pipes
-//! (Linux). A recording of a run that still runs differs from the run in nothing else.
+//! (Linux). A recording of a run that still runs differs from the run in nothing else. `attach` leads from the event file of
+//! a background run to a pipe.
 
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
+
+use crate::run::state::{RunLife, StateFolder};
+use crate::runs::select::is_of;
+
+/// Name of a process that follows runs (`/proc/PID/comm`). Other commands that read an event file play a recording.
+pub(in crate::run) const FOLLOWER: &str = "spile-attach";
 
 const MAX_PIPES: usize = 256;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lineage {
     Ours,
+    /// Ours, by way of an `attach` that follows the event file.
+    Followed,
     /// Another: every path was followed to its end.
     Another,
     /// Not visible: a socket, another user's process, an unsupported system.
@@ -26,6 +35,15 @@ struct Process {
     pid: u32,
     reads: Vec<(Id, FileType)>,
     writes: Vec<Id>,
+    /// Files that a follower reads, with their paths.
+    follows: Vec<(Id, PathBuf)>,
+}
+
+/// Processes that write into a pipe, directly or by way of others.
+struct Upstream<'a> {
+    writers: Vec<&'a Process>,
+    /// True if every path was followed to its end.
+    complete: bool,
 }
 
 /// Compares `input`, a file or else stdin, with the stdout of `pid`.
@@ -44,30 +62,68 @@ pub(super) fn of(input: Option<&Path>, pid: u32) -> Lineage {
         _ => return Lineage::Another,
     }
     let Some(processes) = processes() else { return Lineage::Unknown };
-    ancestors_of(stdin.0, pid, &processes)
+    lineage_of(&upstream(stdin.0, &processes), pid, source.0)
 }
 
-fn ancestors_of(from: Id, pid: u32, processes: &[Process]) -> Lineage {
+/// True if stdin comes from an `attach` that follows a run.
+pub(super) fn has_follower() -> bool {
+    let pipe = identity(Path::new("/proc/self/fd/0")).filter(|id| id.1 == FileType::Fifo);
+    let is_follower = |process: &&Process| !process.follows.is_empty();
+    pipe.zip(processes()).is_some_and(|(pipe, processes)| {
+        upstream(pipe.0, &processes).writers.iter().any(is_follower)
+    })
+}
+
+/// Life of the run of this stream, if `input`, a file or else stdin, comes from an `attach` that follows it.
+pub(super) fn followed(input: Option<&Path>, stream: &str) -> Option<RunLife> {
+    let pipe = match input {
+        None => identity(Path::new("/proc/self/fd/0")).filter(|id| id.1 == FileType::Fifo)?,
+        Some(_) => return None,
+    };
+    let processes = processes()?;
+    let writers = upstream(pipe.0, &processes).writers.into_iter();
+    let mut files = writers.flat_map(|process| &process.follows);
+    files.find_map(|(_, path)| life_by(path, stream))
+}
+
+/// Life of a run by the path of its event file, if it has this stream.
+fn life_by(path: &Path, stream: &str) -> Option<RunLife> {
+    let folder = path.parent()?;
+    let name = folder.file_name()?.to_str().filter(|name| is_of(stream, name))?;
+    let state = StateFolder::open_at(folder.parent()?.parent()?).ok()?;
+    state.run(name).ok()??.life().ok()
+}
+
+fn lineage_of(upstream: &Upstream<'_>, pid: u32, source: Id) -> Lineage {
+    let follows = |process: &Process| process.follows.iter().any(|(id, _)| *id == source);
+    match () {
+        () if upstream.writers.iter().any(|process| process.pid == pid) => Lineage::Ours,
+        () if upstream.writers.iter().any(|process| follows(process)) => Lineage::Followed,
+        () if upstream.complete => Lineage::Another,
+        () => Lineage::Unknown,
+    }
+}
+
+fn upstream(from: Id, processes: &[Process]) -> Upstream<'_> {
     let (mut seen, mut next) = (HashSet::from([from]), vec![from]);
-    let mut answer = Lineage::Another;
+    let mut upstream = Upstream { writers: Vec::new(), complete: true };
     while let Some(pipe) = next.pop() {
         for process in processes.iter().filter(|p| p.writes.contains(&pipe)) {
-            if process.pid == pid {
-                return Lineage::Ours;
-            }
+            upstream.writers.push(process);
             for (id, kind) in &process.reads {
                 match kind {
                     FileType::Fifo if seen.insert(*id) => next.push(*id),
-                    FileType::Socket => answer = Lineage::Unknown,
+                    FileType::Socket => upstream.complete = false,
                     _ => {}
                 }
             }
         }
         if seen.len() > MAX_PIPES {
-            return Lineage::Unknown;
+            upstream.complete = false;
+            return upstream;
         }
     }
-    answer
+    upstream
 }
 
 /// Processes of this user; `None` if the system does not show them.
@@ -80,6 +136,8 @@ fn processes() -> Option<Vec<Process>> {
             continue;
         }
         let Ok(fds) = fs::read_dir(entry.path().join("fd")) else { continue };
+        let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        let is_follower = name.trim_end() == FOLLOWER;
         let mut process = Process { pid, ..Process::default() };
         for fd in fds.flatten() {
             let path = fd.path();
@@ -97,6 +155,11 @@ fn processes() -> Option<Vec<Process>> {
             }
             if mode & 0o200 != 0 {
                 process.writes.push(id);
+            } else if is_follower
+                && kind == FileType::RegularFile
+                && let Ok(file) = fs::read_link(&path)
+            {
+                process.follows.push((id, file));
             }
         }
         all.push(process);
@@ -118,7 +181,13 @@ mod tests {
             pid,
             reads: reads.iter().map(|n| ((1, *n), FileType::Fifo)).collect(),
             writes: writes.iter().map(|n| (1, *n)).collect(),
+            follows: Vec::new(),
         }
+    }
+
+    /// Lineage from a pipe to the process `pid`, whose stdout is the file 100.
+    fn of(from: u64, pid: u32, all: &[Process]) -> Lineage {
+        lineage_of(&upstream((1, from), all), pid, (1, 100))
     }
 
     #[test]
@@ -130,11 +199,22 @@ mod tests {
             process(30, &[3, 4], &[3]),
             process(40, &[3], &[4]),
         ];
-        assert_eq!(ancestors_of((1, 2), 10, &all), Lineage::Ours);
-        assert_eq!(ancestors_of((1, 2), 20, &all), Lineage::Ours);
-        assert_eq!(ancestors_of((1, 2), 30, &all), Lineage::Another);
-        assert_eq!(ancestors_of((1, 3), 10, &all), Lineage::Another);
+        assert_eq!(of(2, 10, &all), Lineage::Ours);
+        assert_eq!(of(2, 20, &all), Lineage::Ours);
+        assert_eq!(of(2, 30, &all), Lineage::Another);
+        assert_eq!(of(3, 10, &all), Lineage::Another);
         all[1].reads.push(((1, 9), FileType::Socket));
-        assert_eq!(ancestors_of((1, 2), 30, &all), Lineage::Unknown);
+        assert_eq!(of(2, 30, &all), Lineage::Unknown);
+        assert_eq!(of(2, 10, &all), Lineage::Ours);
+    }
+
+    #[test]
+    fn from_a_follower_to_the_file() {
+        let mut all = vec![process(10, &[], &[1]), process(20, &[1], &[2])];
+        all[0].follows.push(((1, 99), PathBuf::from("/other")));
+        assert_eq!(of(2, 30, &all), Lineage::Another);
+        all[0].follows.push(((1, 100), PathBuf::from("/run")));
+        assert_eq!(of(2, 30, &all), Lineage::Followed);
+        assert_eq!(of(2, 10, &all), Lineage::Ours);
     }
 }

@@ -159,7 +159,7 @@ impl RunFolder {
     }
 
     /// Time at which the run was started. Without `run.json` it is that of the lock, which is never written.
-    pub(super) fn started(&self) -> Time {
+    pub(in crate::run) fn started(&self) -> Time {
         let info = self.info().and_then(|info| Time::parse(&info.started));
         info.or_else(|| {
             let seconds = self.file(LOCK, OFlags::RDONLY).ok()?.metadata().ok()?.mtime();
