@@ -38,6 +38,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the operations on runs, oldest first')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove the files of finished background runs')
+            [CompletionResult]::new('attach', 'attach', [CompletionResultType]::ParameterValue, 'Follow background runs: print their events from the start, then those that come')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print what background runs have emitted so far: `spile attach --no-follow`')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -140,6 +142,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Record the agent''s raw output with times, as NDJSON that only you can read')
             [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'Do not start if another run with this key exists or waits, and exit with status 79')
             [CompletionResult]::new('--queue-timeout', '--queue-timeout', [CompletionResultType]::ParameterName, 'Longest wait of --queue, then exit with status 79; 0 is no limit')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Wait for the end of the runs, and exit as `spile attach` would; Ctrl-C ends the wait only')
             [CompletionResult]::new('--log-prompt', '--log-prompt', [CompletionResultType]::ParameterName, 'Write the prompt into the run''s description, not only its SHA-256')
             [CompletionResult]::new('--pty', '--pty', [CompletionResultType]::ParameterName, 'Run the agent in a terminal; at a terminal, you use it')
             [CompletionResult]::new('--keep-escapes', '--keep-escapes', [CompletionResultType]::ParameterName, 'Keep escape sequences and carriage returns in plain output, stderr and results of tools')
@@ -236,6 +239,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--clock', '--clock', [CompletionResultType]::ParameterName, 'Source of times: `event` makes the output depend on the input alone')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one passes unchanged')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All your runs that live (`spile ps --all` also lists finished ones)')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'The run that was started last; with --label, of those with that label')
             [CompletionResult]::new('--estimate', '--estimate', [CompletionResultType]::ParameterName, 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -244,6 +248,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         }
         'spile;send' {
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Name of the sender, in the stream')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'Run that was started last, in place of STREAM')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Type the message at a terminal although a turn is open, and could answer a dialog')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -252,6 +257,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         'spile;permit' {
             [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Deny it, with a reason for the agent')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Name of the person, in the stream')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'Run that was started last, in place of STREAM')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -278,6 +284,26 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Keep this many finished runs, those that ended last')
             [CompletionResult]::new('--size', '--size', [CompletionResultType]::ParameterName, 'Keep as many finished runs, those that ended last, as have this size together: 500M, 2G')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only print what would be removed')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;attach' {
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Every run with this label, also those that are over')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Begin at the start, with what is written from now on, or with the event of this seq (of one run)')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'The run that was started last; with --label, of those with that label')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All runs, also those that are over (`cancel --all` means those that live)')
+            [CompletionResult]::new('--no-follow', '--no-follow', [CompletionResultType]::ParameterName, 'Print what there is, and end')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Follow runs that are started later, too, and do not end; with --label or --all')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;logs' {
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Every run with this label, also those that are over')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Begin at the start, with what is written from now on, or with the event of this seq (of one run)')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'The run that was started last; with --label, of those with that label')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All runs, also those that are over (`cancel --all` means those that live)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -416,6 +442,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the operations on runs, oldest first')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove the files of finished background runs')
+            [CompletionResult]::new('attach', 'attach', [CompletionResultType]::ParameterValue, 'Follow background runs: print their events from the start, then those that come')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print what background runs have emitted so far: `spile attach --no-follow`')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -467,6 +495,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;prune' {
+            break
+        }
+        'spile;help;attach' {
+            break
+        }
+        'spile;help;logs' {
             break
         }
         'spile;help;tee' {

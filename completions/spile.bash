@@ -19,6 +19,9 @@ _spile_known() {
             spile,adapters)
                 cmd="spile__subcmd__adapters"
                 ;;
+            spile,attach)
+                cmd="spile__subcmd__attach"
+                ;;
             spile,cancel)
                 cmd="spile__subcmd__cancel"
                 ;;
@@ -54,6 +57,9 @@ _spile_known() {
                 ;;
             spile,ledger)
                 cmd="spile__subcmd__ledger"
+                ;;
+            spile,logs)
+                cmd="spile__subcmd__logs"
                 ;;
             spile,merge)
                 cmd="spile__subcmd__merge"
@@ -94,6 +100,9 @@ _spile_known() {
             spile__subcmd__help,adapters)
                 cmd="spile__subcmd__help__subcmd__adapters"
                 ;;
+            spile__subcmd__help,attach)
+                cmd="spile__subcmd__help__subcmd__attach"
+                ;;
             spile__subcmd__help,cancel)
                 cmd="spile__subcmd__help__subcmd__cancel"
                 ;;
@@ -129,6 +138,9 @@ _spile_known() {
                 ;;
             spile__subcmd__help,ledger)
                 cmd="spile__subcmd__help__subcmd__ledger"
+                ;;
+            spile__subcmd__help,logs)
+                cmd="spile__subcmd__help__subcmd__logs"
                 ;;
             spile__subcmd__help,merge)
                 cmd="spile__subcmd__help__subcmd__merge"
@@ -173,7 +185,7 @@ _spile_known() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help"
+            opts="-h -V --help --version wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune attach logs tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -200,8 +212,30 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__attach)
+            opts="-h --label --last --all --from --no-follow --new --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__cancel)
-            opts="-h --label --all --then --reason --grace --after --when-idle --match --on-tool --on-repeat --max-text --max-tokens --max-cost --estimate --prices --clock --max-line --strict --help"
+            opts="-h --label --all --last --then --reason --grace --after --when-idle --match --on-tool --on-repeat --max-text --max-tokens --max-cost --estimate --prices --clock --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -501,7 +535,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help)
-            opts="wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune tee replay view check export ledger adapters demo schema generate config help"
+            opts="wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune attach logs tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -515,6 +549,20 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help__subcmd__adapters)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__help__subcmd__attach)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -683,6 +731,20 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help__subcmd__ledger)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__help__subcmd__logs)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -900,6 +962,28 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__logs)
+            opts="-h --label --last --all --from --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__merge)
             opts="-h --each --labels --from --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -931,7 +1015,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__permit)
-            opts="-h --deny --by --help"
+            opts="-h --last --deny --by --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1148,7 +1232,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__send)
-            opts="-h --by --force --help"
+            opts="-h --last --by --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1166,7 +1250,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__start)
-            opts="-h --cwd --each --log-prompt --max-run --notify --linger --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --cancel-when --estimate --prices --redact --env --value-file --rules --pattern --only --skip --keyed --within --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --queue --queue-timeout --help"
+            opts="-h --cwd --each --wait --log-prompt --max-run --notify --linger --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --cancel-when --estimate --prices --redact --env --value-file --rules --pattern --only --skip --keyed --within --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --queue --queue-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

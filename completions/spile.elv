@@ -35,6 +35,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand ps 'List the agents that run under `spile wrap`'
             cand history 'List the operations on runs, oldest first'
             cand prune 'Remove the files of finished background runs'
+            cand attach 'Follow background runs: print their events from the start, then those that come'
+            cand logs 'Print what background runs have emitted so far: `spile attach --no-follow`'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
             cand view 'Show events to people'
@@ -135,6 +137,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --record 'Record the agent''s raw output with times, as NDJSON that only you can read'
             cand --once 'Do not start if another run with this key exists or waits, and exit with status 79'
             cand --queue-timeout 'Longest wait of --queue, then exit with status 79; 0 is no limit'
+            cand --wait 'Wait for the end of the runs, and exit as `spile attach` would; Ctrl-C ends the wait only'
             cand --log-prompt 'Write the prompt into the run''s description, not only its SHA-256'
             cand --pty 'Run the agent in a terminal; at a terminal, you use it'
             cand --keep-escapes 'Keep escape sequences and carriage returns in plain output, stderr and results of tools'
@@ -225,6 +228,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --clock 'Source of times: `event` makes the output depend on the input alone'
             cand --max-line 'Longest line that is parsed; a longer one passes unchanged'
             cand --all 'All your runs that live (`spile ps --all` also lists finished ones)'
+            cand --last 'The run that was started last; with --label, of those with that label'
             cand --estimate 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'
@@ -232,6 +236,7 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;send'= {
             cand --by 'Name of the sender, in the stream'
+            cand --last 'Run that was started last, in place of STREAM'
             cand --force 'Type the message at a terminal although a turn is open, and could answer a dialog'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -239,6 +244,7 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;permit'= {
             cand --deny 'Deny it, with a reason for the agent'
             cand --by 'Name of the person, in the stream'
+            cand --last 'Run that was started last, in place of STREAM'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -262,6 +268,24 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --keep 'Keep this many finished runs, those that ended last'
             cand --size 'Keep as many finished runs, those that ended last, as have this size together: 500M, 2G'
             cand --dry-run 'Only print what would be removed'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;attach'= {
+            cand --label 'Every run with this label, also those that are over'
+            cand --from 'Begin at the start, with what is written from now on, or with the event of this seq (of one run)'
+            cand --last 'The run that was started last; with --label, of those with that label'
+            cand --all 'All runs, also those that are over (`cancel --all` means those that live)'
+            cand --no-follow 'Print what there is, and end'
+            cand --new 'Follow runs that are started later, too, and do not end; with --label or --all'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;logs'= {
+            cand --label 'Every run with this label, also those that are over'
+            cand --from 'Begin at the start, with what is written from now on, or with the event of this seq (of one run)'
+            cand --last 'The run that was started last; with --label, of those with that label'
+            cand --all 'All runs, also those that are over (`cancel --all` means those that live)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -388,6 +412,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand ps 'List the agents that run under `spile wrap`'
             cand history 'List the operations on runs, oldest first'
             cand prune 'Remove the files of finished background runs'
+            cand attach 'Follow background runs: print their events from the start, then those that come'
+            cand logs 'Print what background runs have emitted so far: `spile attach --no-follow`'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
             cand view 'Show events to people'
@@ -426,6 +452,10 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;history'= {
         }
         &'spile;help;prune'= {
+        }
+        &'spile;help;attach'= {
+        }
+        &'spile;help;logs'= {
         }
         &'spile;help;tee'= {
         }

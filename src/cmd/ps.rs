@@ -46,7 +46,7 @@ const EXAMPLES: &str = "Examples:
     | xargs -r -n1 spile cancel";
 
 /// A run that lives, and its answer.
-type Asked = (Info, Option<Value>);
+type Queried = (Info, Option<Value>);
 
 /// Answer of a run.
 #[derive(Debug, Default, Deserialize)]
@@ -76,8 +76,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 }
 
 /// The runs that live, with their answers.
-fn ask() -> Vec<Asked> {
-    let mut runs: Vec<Asked> = Vec::new();
+fn ask() -> Vec<Queried> {
+    let mut runs: Vec<Queried> = Vec::new();
     let found = find(&|_| true);
     let queries = found
         .into_iter()
@@ -98,7 +98,7 @@ fn ask() -> Vec<Asked> {
 }
 
 /// One object a run: the information beside its socket, and its answer.
-fn lines(runs: &[Asked]) -> String {
+fn lines(runs: &[Queried]) -> String {
     let mut text = String::new();
     for (info, state) in runs {
         let mut all = serde_json::to_value(info).unwrap_or_default();
@@ -113,7 +113,7 @@ fn lines(runs: &[Asked]) -> String {
     text
 }
 
-fn table(runs: &[Asked]) -> String {
+fn table(runs: &[Queried]) -> String {
     let head = ["STREAM", "LABEL", "PID", "AGENT", "TURN", "STATE", "IDLE", "MEMORY", "COMMAND"];
     let rows = runs.iter().map(|(info, state)| row(info, state.as_ref()));
     common::columns(&std::iter::once(head.map(str::to_owned)).chain(rows).collect::<Vec<_>>())

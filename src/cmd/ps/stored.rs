@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Asked, State, doing};
+use super::{Queried, State, doing};
 use crate::cmd::common::{cell, clean, columns};
 use crate::codec::to_json;
 use crate::event::Usage;
@@ -29,7 +29,7 @@ pub(super) fn list() -> Result<Vec<StoredRun>> {
 }
 
 /// Drops the runs that answer at their socket.
-pub(super) fn beside(live: &[Asked], mut runs: Vec<StoredRun>) -> Vec<StoredRun> {
+pub(super) fn beside(live: &[Queried], mut runs: Vec<StoredRun>) -> Vec<StoredRun> {
     let live: HashSet<&str> = live.iter().map(|(info, _)| info.stream.as_str()).collect();
     runs.retain(|run| run.life == RunLife::Over || !live.contains(run.stream.as_str()));
     runs
@@ -61,7 +61,7 @@ pub(super) fn lines(runs: &[StoredRun]) -> String {
 }
 
 /// Table of all runs.
-pub(super) fn table(live: &[Asked], runs: &[StoredRun], now: Time) -> String {
+pub(super) fn table(live: &[Queried], runs: &[StoredRun], now: Time) -> String {
     let head = ["STREAM", "LABEL", "STATE", "TURNS", "AGE", "COST", "COMMAND"].map(str::to_owned);
     let live = live.iter().map(|(info, state)| live_row(info, State::of(state.as_ref()), now));
     let stored = runs.iter().map(|run| row(run, now));
