@@ -35,6 +35,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Give a message to an agent that runs under `spile wrap --drive`')
             [CompletionResult]::new('permit', 'permit', [CompletionResultType]::ParameterValue, 'Answer an agent''s question for permission')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
+            [CompletionResult]::new('attach', 'attach', [CompletionResultType]::ParameterValue, 'Follow background runs: print their events from the start, then those that come')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print what background runs have emitted so far: `spile attach --no-follow`')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -179,6 +181,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--clock', '--clock', [CompletionResultType]::ParameterName, 'Source of times: `event` makes the output depend on the input alone')
             [CompletionResult]::new('--max-line', '--max-line', [CompletionResultType]::ParameterName, 'Longest line that is parsed; a longer one passes unchanged')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All your runs')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'The run that was started last; with --label, of those with that label')
             [CompletionResult]::new('--estimate', '--estimate', [CompletionResultType]::ParameterName, 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end')
             [CompletionResult]::new('--strict', '--strict', [CompletionResultType]::ParameterName, 'Exit with status 65 if any line of the input is no event')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -187,6 +190,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         }
         'spile;send' {
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Name of the sender, in the stream')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'Run that was started last, in place of STREAM')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Type the message at a terminal although a turn is open, and could answer a dialog')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -195,12 +199,33 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
         'spile;permit' {
             [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'Deny it, with a reason for the agent')
             [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Name of the person, in the stream')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'Run that was started last, in place of STREAM')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'spile;ps' {
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write one JSON object a line instead of the table')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;attach' {
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Every run with this label, also those that are over')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Begin at the start, with what is written from now on, or with the event of this seq (of one run)')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'The run that was started last; with --label, of those with that label')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All runs, also those that are over (`cancel --all` means those that live)')
+            [CompletionResult]::new('--no-follow', '--no-follow', [CompletionResultType]::ParameterName, 'Print what there is, and end')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Follow runs that are started later, too, and do not end; with --label or --all')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'spile;logs' {
+            [CompletionResult]::new('--label', '--label', [CompletionResultType]::ParameterName, 'Every run with this label, also those that are over')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Begin at the start, with what is written from now on, or with the event of this seq (of one run)')
+            [CompletionResult]::new('--last', '--last', [CompletionResultType]::ParameterName, 'The run that was started last; with --label, of those with that label')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'All runs, also those that are over (`cancel --all` means those that live)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -336,6 +361,8 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Give a message to an agent that runs under `spile wrap --drive`')
             [CompletionResult]::new('permit', 'permit', [CompletionResultType]::ParameterValue, 'Answer an agent''s question for permission')
             [CompletionResult]::new('ps', 'ps', [CompletionResultType]::ParameterValue, 'List the agents that run under `spile wrap`')
+            [CompletionResult]::new('attach', 'attach', [CompletionResultType]::ParameterValue, 'Follow background runs: print their events from the start, then those that come')
+            [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print what background runs have emitted so far: `spile attach --no-follow`')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -378,6 +405,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;ps' {
+            break
+        }
+        'spile;help;attach' {
+            break
+        }
+        'spile;help;logs' {
             break
         }
         'spile;help;tee' {

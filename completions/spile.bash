@@ -19,6 +19,9 @@ _spile_known() {
             spile,adapters)
                 cmd="spile__subcmd__adapters"
                 ;;
+            spile,attach)
+                cmd="spile__subcmd__attach"
+                ;;
             spile,cancel)
                 cmd="spile__subcmd__cancel"
                 ;;
@@ -51,6 +54,9 @@ _spile_known() {
                 ;;
             spile,ledger)
                 cmd="spile__subcmd__ledger"
+                ;;
+            spile,logs)
+                cmd="spile__subcmd__logs"
                 ;;
             spile,merge)
                 cmd="spile__subcmd__merge"
@@ -85,6 +91,9 @@ _spile_known() {
             spile__subcmd__help,adapters)
                 cmd="spile__subcmd__help__subcmd__adapters"
                 ;;
+            spile__subcmd__help,attach)
+                cmd="spile__subcmd__help__subcmd__attach"
+                ;;
             spile__subcmd__help,cancel)
                 cmd="spile__subcmd__help__subcmd__cancel"
                 ;;
@@ -117,6 +126,9 @@ _spile_known() {
                 ;;
             spile__subcmd__help,ledger)
                 cmd="spile__subcmd__help__subcmd__ledger"
+                ;;
+            spile__subcmd__help,logs)
+                cmd="spile__subcmd__help__subcmd__logs"
                 ;;
             spile__subcmd__help,merge)
                 cmd="spile__subcmd__help__subcmd__merge"
@@ -155,7 +167,7 @@ _spile_known() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
+            opts="-h -V --help --version wrap coalesce chunk heartbeat merge redact cancel send permit ps attach logs tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -182,8 +194,30 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__attach)
+            opts="-h --label --last --all --from --no-follow --new --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__cancel)
-            opts="-h --label --all --then --reason --grace --after --when-idle --match --on-tool --on-repeat --max-text --max-tokens --max-cost --estimate --prices --clock --max-line --strict --help"
+            opts="-h --label --all --last --then --reason --grace --after --when-idle --match --on-tool --on-repeat --max-text --max-tokens --max-cost --estimate --prices --clock --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -483,7 +517,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help)
-            opts="wrap coalesce chunk heartbeat merge redact cancel send permit ps tee replay view check export ledger adapters demo schema generate config help"
+            opts="wrap coalesce chunk heartbeat merge redact cancel send permit ps attach logs tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -497,6 +531,20 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help__subcmd__adapters)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__help__subcmd__attach)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -664,6 +712,20 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__help__subcmd__logs)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__help__subcmd__merge)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -818,6 +880,28 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__logs)
+            opts="-h --label --last --all --from --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__merge)
             opts="-h --each --labels --from --max-line --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -849,7 +933,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__permit)
-            opts="-h --deny --by --help"
+            opts="-h --last --deny --by --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1040,7 +1124,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__send)
-            opts="-h --by --force --help"
+            opts="-h --last --by --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

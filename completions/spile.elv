@@ -32,6 +32,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand send 'Give a message to an agent that runs under `spile wrap --drive`'
             cand permit 'Answer an agent''s question for permission'
             cand ps 'List the agents that run under `spile wrap`'
+            cand attach 'Follow background runs: print their events from the start, then those that come'
+            cand logs 'Print what background runs have emitted so far: `spile attach --no-follow`'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
             cand view 'Show events to people'
@@ -169,6 +171,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --clock 'Source of times: `event` makes the output depend on the input alone'
             cand --max-line 'Longest line that is parsed; a longer one passes unchanged'
             cand --all 'All your runs'
+            cand --last 'The run that was started last; with --label, of those with that label'
             cand --estimate 'Estimate tokens by characters / 3.5 where the runtime does not report them before the turn''s end'
             cand --strict 'Exit with status 65 if any line of the input is no event'
             cand -h 'Print help (see more with ''--help'')'
@@ -176,6 +179,7 @@ set edit:completion:arg-completer[spile] = {|@words|
         }
         &'spile;send'= {
             cand --by 'Name of the sender, in the stream'
+            cand --last 'Run that was started last, in place of STREAM'
             cand --force 'Type the message at a terminal although a turn is open, and could answer a dialog'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
@@ -183,11 +187,30 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;permit'= {
             cand --deny 'Deny it, with a reason for the agent'
             cand --by 'Name of the person, in the stream'
+            cand --last 'Run that was started last, in place of STREAM'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
         &'spile;ps'= {
             cand --json 'Write one JSON object a line instead of the table'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;attach'= {
+            cand --label 'Every run with this label, also those that are over'
+            cand --from 'Begin at the start, with what is written from now on, or with the event of this seq (of one run)'
+            cand --last 'The run that was started last; with --label, of those with that label'
+            cand --all 'All runs, also those that are over (`cancel --all` means those that live)'
+            cand --no-follow 'Print what there is, and end'
+            cand --new 'Follow runs that are started later, too, and do not end; with --label or --all'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'spile;logs'= {
+            cand --label 'Every run with this label, also those that are over'
+            cand --from 'Begin at the start, with what is written from now on, or with the event of this seq (of one run)'
+            cand --last 'The run that was started last; with --label, of those with that label'
+            cand --all 'All runs, also those that are over (`cancel --all` means those that live)'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -311,6 +334,8 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand send 'Give a message to an agent that runs under `spile wrap --drive`'
             cand permit 'Answer an agent''s question for permission'
             cand ps 'List the agents that run under `spile wrap`'
+            cand attach 'Follow background runs: print their events from the start, then those that come'
+            cand logs 'Print what background runs have emitted so far: `spile attach --no-follow`'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
             cand view 'Show events to people'
@@ -343,6 +368,10 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;permit'= {
         }
         &'spile;help;ps'= {
+        }
+        &'spile;help;attach'= {
+        }
+        &'spile;help;logs'= {
         }
         &'spile;help;tee'= {
         }

@@ -169,6 +169,7 @@ module completions {
   export extern "spile cancel" [
     --label: string           # Every run with this label
     --all                     # All your runs
+    --last                    # The run that was started last; with --label, of those with that label
     --then: string            # Then send the agent this prompt as its next turn; if it takes no prompts, nothing is cancelled
     --reason: string          # Reason in the turn's terminal event
     --grace: string           # Kill an agent that has not stopped after this time, with all its descendants
@@ -191,19 +192,21 @@ module completions {
 
   # Give a message to an agent that runs under `spile wrap --drive`
   export extern "spile send" [
+    --last                    # Run that was started last, in place of STREAM
     --by: string              # Name of the sender, in the stream
     --force                   # Type the message at a terminal although a turn is open, and could answer a dialog
     --help(-h)                # Print help (see more with '--help')
-    stream: string            # Stream of the run, or its label; see `spile ps`
-    text: string              # Message; - reads it from stdin
+    stream?: string           # Stream of the run, or its label; see `spile ps`
+    text?: string             # Message; - reads it from stdin
   ]
 
   # Answer an agent's question for permission
   export extern "spile permit" [
+    --last                    # Run that was started last, in place of STREAM
     --deny: string            # Deny it, with a reason for the agent
     --by: string              # Name of the person, in the stream
     --help(-h)                # Print help (see more with '--help')
-    stream: string            # Stream of the run, or its label; see `spile ps`
+    stream?: string           # Stream of the run, or its label; see `spile ps`
     id?: string               # Id of the question [default: the only open one]
   ]
 
@@ -211,6 +214,28 @@ module completions {
   export extern "spile ps" [
     --json                    # Write one JSON object a line instead of the table
     --help(-h)                # Print help (see more with '--help')
+  ]
+
+  # Follow background runs: print their events from the start, then those that come
+  export extern "spile attach" [
+    --label: string           # Every run with this label, also those that are over
+    --last                    # The run that was started last; with --label, of those with that label
+    --all                     # All runs, also those that are over (`cancel --all` means those that live)
+    --from: string            # Begin at the start, with what is written from now on, or with the event of this seq (of one run)
+    --no-follow               # Print what there is, and end
+    --new                     # Follow runs that are started later, too, and do not end; with --label or --all
+    --help(-h)                # Print help (see more with '--help')
+    ...streams: string        # Streams of the runs, or their labels [default: the only run that lives, else the last started one]
+  ]
+
+  # Print what background runs have emitted so far: `spile attach --no-follow`
+  export extern "spile logs" [
+    --label: string           # Every run with this label, also those that are over
+    --last                    # The run that was started last; with --label, of those with that label
+    --all                     # All runs, also those that are over (`cancel --all` means those that live)
+    --from: string            # Begin at the start, with what is written from now on, or with the event of this seq (of one run)
+    --help(-h)                # Print help (see more with '--help')
+    ...streams: string        # Streams of the runs, or their labels [default: the only run that lives, else the last started one]
   ]
 
   def "nu-complete spile tee output_error" [] {
@@ -417,6 +442,14 @@ module completions {
 
   # List the agents that run under `spile wrap`
   export extern "spile help ps" [
+  ]
+
+  # Follow background runs: print their events from the start, then those that come
+  export extern "spile help attach" [
+  ]
+
+  # Print what background runs have emitted so far: `spile attach --no-follow`
+  export extern "spile help logs" [
   ]
 
   # Deliver events to sinks, and pass them on

@@ -5,8 +5,8 @@ pub mod closing;
 pub mod cursor;
 mod first;
 pub mod follow;
-pub mod history;
 pub mod info;
+pub mod past;
 pub mod select;
 
 /// Longest line of an event file that is read, in bytes. wrap writes none that is longer with its default limits.
