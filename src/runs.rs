@@ -1,13 +1,13 @@
 //! Files of background runs, without IO: how an event file is closed, read while it grows, and summed up; which runs are
 //! selected, and how several become one sequence.
 
-pub mod by_time;
 pub mod closing;
 pub mod cursor;
 mod first;
 pub mod follow;
 pub mod history;
 pub mod info;
+pub mod past;
 pub mod prune;
 pub mod select;
 pub mod thin;

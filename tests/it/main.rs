@@ -1,5 +1,6 @@
 //! One test binary: the real commands (wiring, signals, pipes), and what needs recordings or fixtures from disk.
 
+mod attach;
 mod background;
 mod cast;
 mod cgroup;

@@ -1,4 +1,4 @@
-//! Reading of several runs, without output and signals: histories by time, then lines as they come.
+//! Reading of several runs, without output and signals: the past by time, then lines as they come.
 
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
@@ -11,21 +11,21 @@ use super::{Plan, Until, candidate};
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::run::state::{RunFolder, StateFolder};
-use crate::runs::by_time::{History, Step};
 use crate::runs::cursor::Batch;
 use crate::runs::follow::StartAt;
+use crate::runs::past::{Past, Step};
 use crate::runs::select::Selection;
 use crate::time::Time;
 
-/// Output of a step of the history, in bytes.
+/// Output of a step of the past, in bytes.
 const STEP: usize = 64 << 10;
 
 pub(super) struct Engine {
     readers: Vec<RunReader>,
-    /// Merge of the histories, until they are read.
-    history: Option<History>,
+    /// Merge of the pasts, until they are read.
+    past: Option<Past>,
     watch: Watch,
-    /// True if the runs are read beyond their histories.
+    /// True if the runs are read beyond their pasts.
     follows: bool,
     later: Option<Later>,
     /// Ends of the turns of all runs that count.
@@ -64,13 +64,13 @@ impl Engine {
             Until::Now | Until::End => None,
         };
         let merges = start == StartAt::Start && readers.len() > 1;
-        let history = merges.then(|| History::new(started.into_iter()));
+        let past = merges.then(|| Past::new(started.into_iter()));
         let counts = follows || readers.iter().any(RunReader::is_complete);
         let (outcome, buffer) = (Outcome::default(), Vec::new());
         let mut engine =
-            Self { readers, history, watch, follows, later, outcome, counts, turn: 0, buffer };
-        if engine.history.is_none() {
-            engine.end_history();
+            Self { readers, past, watch, follows, later, outcome, counts, turn: 0, buffer };
+        if engine.past.is_none() {
+            engine.end_past();
         }
         Ok(engine)
     }
@@ -98,7 +98,7 @@ impl Engine {
 
     /// Time of the next [`Engine::step`]; in the past if there is something to read.
     pub(super) fn deadline(&self) -> Option<Time> {
-        if self.history.is_some() || self.readers.iter().any(RunReader::is_ready) {
+        if self.past.is_some() || self.readers.iter().any(RunReader::is_ready) {
             return Some(Time::EPOCH);
         }
         let looks = self.readers.iter().filter_map(RunReader::look_at);
@@ -112,8 +112,8 @@ impl Engine {
 
     /// Appends some lines to `out`, if there are any.
     pub(super) fn step(&mut self, now: Time, out: &mut Vec<u8>) -> Result<()> {
-        if self.history.is_some() {
-            return self.step_history(now, out);
+        if self.past.is_some() {
+            return self.step_past(now, out);
         }
         self.readers.iter_mut().try_for_each(|reader| reader.look(now))?;
         self.look_for_later(now)?;
@@ -152,12 +152,12 @@ impl Engine {
         Ok(())
     }
 
-    fn step_history(&mut self, now: Time, out: &mut Vec<u8>) -> Result<()> {
-        let Some(history) = &mut self.history else { return Ok(()) };
+    fn step_past(&mut self, now: Time, out: &mut Vec<u8>) -> Result<()> {
+        let Some(past) = &mut self.past else { return Ok(()) };
         let end = out.len() + STEP;
         let mut ignored = Outcome::default();
         while out.len() < end {
-            match history.step() {
+            match past.step() {
                 Some(Step::Line(n, bytes)) => {
                     let reader = &mut self.readers[n];
                     let is_counted = self.follows || reader.is_complete();
@@ -165,15 +165,15 @@ impl Engine {
                     reader.take(now, Batch { offset: 0, bytes }, outcome, out);
                 }
                 Some(Step::Need(n)) => match self.readers[n].read(&mut self.buffer)? {
-                    Lines::Some(_, length) => history.feed(n, &self.buffer[..length]),
-                    Lines::None | Lines::End => history.end(n),
+                    Lines::Some(_, length) => past.feed(n, &self.buffer[..length]),
+                    Lines::None | Lines::End => past.end(n),
                 },
                 None => {
-                    self.history = None;
+                    self.past = None;
                     if !self.follows {
                         self.readers.clear();
                     }
-                    self.end_history();
+                    self.end_past();
                     return Ok(());
                 }
             }
@@ -182,7 +182,7 @@ impl Engine {
     }
 
     /// Goes on with the lines that come.
-    fn end_history(&mut self) {
+    fn end_past(&mut self) {
         if self.follows {
             self.readers.iter_mut().for_each(RunReader::lift_limit);
         }

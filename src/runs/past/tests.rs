@@ -1,4 +1,4 @@
-//! Histories of several runs against a sort of all lines.
+//! Pasts of several runs against a sort of all lines.
 
 use super::*;
 
@@ -11,17 +11,17 @@ fn line(run: usize, ms: u64, n: usize) -> String {
 
 /// Merge of these lines, given out in batches of `size` lines. Returns them with the most runs that were held at a time.
 fn merged(runs: &[(u64, Vec<String>)], size: usize) -> (Vec<String>, usize) {
-    let mut history = History::new(runs.iter().map(|(start, _)| Time::from_millis(*start)));
+    let mut past = Past::new(runs.iter().map(|(start, _)| Time::from_millis(*start)));
     let mut rest: Vec<_> = runs.iter().map(|(_, lines)| lines.chunks(size)).collect();
     let (mut out, mut most) = (Vec::new(), 0);
     loop {
-        most = most.max(history.runs.iter().filter(|run| !run.bytes.is_empty()).count());
-        match history.step() {
+        most = most.max(past.runs.iter().filter(|run| !run.bytes.is_empty()).count());
+        match past.step() {
             None => return (out, most),
             Some(Step::Line(_, line)) => out.push(String::from_utf8(line.to_vec()).unwrap()),
             Some(Step::Need(n)) => match rest[n].next() {
-                Some(lines) => history.feed(n, lines.concat().as_bytes()),
-                None => history.end(n),
+                Some(lines) => past.feed(n, lines.concat().as_bytes()),
+                None => past.end(n),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! History of several runs as one sequence of lines, ordered by `ts`. Each run keeps its own order, and only runs that were
+//! Past of several runs as one sequence of lines, ordered by `ts`. Each run keeps its own order, and only runs that were
 //! active at the same time are held.
 
 #[cfg(test)]
@@ -12,9 +12,9 @@ use memchr::memchr;
 use crate::codec;
 use crate::time::Time;
 
-/// Merge of the histories of runs, each named by its number.
+/// Merge of the pasts of runs, each named by its number.
 #[derive(Debug)]
-pub struct History {
+pub struct Past {
     runs: Vec<Ahead>,
     /// Time of the next line of each run that has not ended, or a time that is not after it.
     next: BinaryHeap<Reverse<(Time, usize)>>,
@@ -32,11 +32,11 @@ struct Ahead {
 pub enum Step<'a> {
     /// Next line, with its line feed, of the run with this number.
     Line(usize, &'a [u8]),
-    /// Request for [`History::feed`] or [`History::end`] of this run.
+    /// Request for [`Past::feed`] or [`Past::end`] of this run.
     Need(usize),
 }
 
-impl History {
+impl Past {
     /// A merge of runs that were started at these times.
     pub fn new(started: impl Iterator<Item = Time>) -> Self {
         let next: BinaryHeap<_> = started.enumerate().map(|(n, time)| Reverse((time, n))).collect();
