@@ -169,10 +169,13 @@ impl CancelFilter {
         self.pending.retain_mut(|pending| {
             let late = pending.until <= now;
             let client = pending.client.as_mut();
-            let lost = if client.is_some() { "silent" } else { "gone" };
+            let lost = match client {
+                Some(_) => ("silent", "the run does not answer".into()),
+                None => ("gone", "the run cannot be reached".into()),
+            };
             let reply = client.and_then(|client| client.read_replies().into_iter().next());
             let (code, why) = match reply {
-                None if late => (lost, "the run does not answer".into()),
+                None if late => lost,
                 None => return true,
                 // `turn_cancelled` follows among the events.
                 Some(Answer::Accepted { .. }) => return false,

@@ -111,7 +111,7 @@ fn a_copy_and_what_plays_the_file_are_recordings() {
 fn nothing_false_is_said_of_a_run_that_cannot_be_asked() {
     let room = Room::new();
     let wrap = room.wrap("s", "", 1);
-    let says = "spile: s: the turn is not cancelled and goes on: the run is not there any more\n";
+    let says = "spile: s: the turn is not cancelled and goes on: the run cannot be reached\n";
     for (attach, cancel) in [
         ("spile attach s", "XDG_RUNTIME_DIR=$HOME TMPDIR=$HOME spile cancel --match hi"),
         // The session event is not among these.
