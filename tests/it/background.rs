@@ -3,6 +3,7 @@
 mod full;
 mod killed;
 mod looks;
+mod several;
 mod within;
 
 use std::path::{Path, PathBuf};
