@@ -1845,12 +1845,12 @@ _spile() {
             return 0
             ;;
         *,-* | *,--help,* | *,-h,*) ;;
-        cancel,--all,* | cancel,--strict,* | cancel,[!-]*,* | attach,--n*,* | attach,[!-]*,* | logs,[!-]*,*)
-            _spile_offer "$cur" "$(_spile_runs streams "${finished[@]}")"
+        cancel,--all,* | cancel,--strict,* | cancel,[!-]*,*)
+            _spile_offer "$cur" "$(_spile_runs streams)"
             return 0
             ;;
-        send,send,* | send,--force,* | permit,permit,*)
-            _spile_offer "$cur" "$(_spile_runs both)"
+        send,send,* | send,--force,* | permit,permit,* | attach,--n*,* | attach,[!-]*,* | logs,[!-]*,*)
+            _spile_offer "$cur" "$(_spile_runs both "${finished[@]}")"
             return 0
             ;;
     esac

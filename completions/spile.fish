@@ -558,7 +558,7 @@ end
 
 complete -c spile -n "__fish_spile_using_subcommand cancel" -a "(__fish_spile_runs)"
 complete -c spile -n "__fish_spile_using_subcommand cancel" -l label -x -a "(__fish_spile_labels)"
-complete -c spile -n "__fish_spile_using_subcommand attach logs" -x -a "(__fish_spile_runs --all)"
+complete -c spile -n "__fish_spile_using_subcommand attach logs" -x -a "(__fish_spile_runs --all; __fish_spile_labels --all)"
 complete -c spile -n "__fish_spile_using_subcommand attach logs" -l label -x -a "(__fish_spile_labels --all)"
 complete -c spile -n __fish_spile_one_run -x -a "(__fish_spile_runs; __fish_spile_labels)"
 complete -c spile -n __fish_spile_behind_dashes -x -a "(__fish_spile_agent)"

@@ -203,3 +203,9 @@ fn open_folder(parent: BorrowedFd<'_>, name: &Path, more: OFlags) -> rustix::io:
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | more;
     rustix::fs::openat(parent, name, flags, Mode::empty()).map(File::from)
 }
+
+/// Opens a file of the state directory, which no link and no pipe can stand for; one that is made is private.
+fn open_file(folder: &File, path: &str, flags: OFlags) -> rustix::io::Result<File> {
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    rustix::fs::openat(folder, path, flags, PRIVATE_FILE).map(File::from)
+}

@@ -240,12 +240,10 @@ pub fn has_ended(lines: &[u8], run: &str) -> bool {
     let name = format!("\"run\":{}", to_json(run));
     let name = memchr::memmem::Finder::new(&name);
     let of_run = lines.split(|byte| *byte == b'\n').filter(|line| name.find(line).is_some());
-    let operations = of_run.filter_map(|line| Operation::parse(line).ok());
-    let last = operations
-        .filter(|found| {
-            found.run.as_deref() == Some(run) && matches!(found.op, Op::Start | Op::End)
-        })
-        .last();
+    let mut operations = of_run.filter_map(|line| Operation::parse(line).ok());
+    let last = operations.rfind(|found| {
+        found.run.as_deref() == Some(run) && matches!(found.op, Op::Start | Op::End)
+    });
     last.is_some_and(|last| last.op == Op::End)
 }
 

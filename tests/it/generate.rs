@@ -10,6 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use clap::Command;
+use spile::run::state::StateFolder;
+use spile::runs::info::RunInfo;
 
 use crate::feed::tree;
 use crate::harness::{Live, bash, bin, command, skip, spile};
@@ -17,7 +19,7 @@ use crate::harness::{Live, bash, bin, command, skip, spile};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What completes, and one of the words that must be offered. Every shell must offer it.
-const COMPLETIONS: [(&str, &str); 12] = [
+const COMPLETIONS: [(&str, &str); 16] = [
     ("spile wr", "wrap"),
     ("spile wrap --fr", "--from"),
     ("spile wrap --from cl", "claude"),
@@ -30,6 +32,10 @@ const COMPLETIONS: [(&str, &str); 12] = [
     ("spile send runn", "running-1"),
     ("spile send te", "tests"),
     ("spile permit runn", "running-1"),
+    ("spile attach runn", "running-1"),
+    ("spile attach ov", "over-1"),
+    ("spile logs fin", "finished"),
+    ("spile attach --label fin", "finished"),
 ];
 
 fn contents(root: &Path, folders: &[&str]) -> BTreeMap<String, Vec<u8>> {
@@ -121,17 +127,21 @@ fn there(program: &str, what: &str) -> bool {
     status == 0
 }
 
-/// A run whose stream and label complete: the variables under which it is found, and what keeps it running.
+/// Two runs whose streams and labels complete, of which one lives: the variables under which they are found, and what keeps it
+/// running.
 fn running() -> (tempfile::TempDir, String, Live) {
     let mine = std::fs::Permissions::from_mode(0o700);
     let folder = tempfile::Builder::new().permissions(mine).tempdir().unwrap();
     let runtime = folder.path().display().to_string();
+    let info = RunInfo { label: Some("finished".into()), ..RunInfo::default() };
+    let state = StateFolder::open_at(&folder.path().join("state")).unwrap();
+    state.create("over-1", &info).unwrap().unwrap();
     let args =
         ["wrap", "--label", "tests", "--stream", "running-1", "--stdin", "pipe", "--", "cat"];
     let mut wrap = command(bin(), &args);
     let mut live = Live::spawn(wrap.env("XDG_RUNTIME_DIR", &runtime));
     live.until("\"session\"");
-    (folder, format!("export XDG_RUNTIME_DIR={runtime}\n"), live)
+    (folder, format!("export XDG_RUNTIME_DIR={runtime} SPILE_STATE={runtime}/state\n"), live)
 }
 
 fn offered(shell: &str, script: &dyn Fn(&str) -> String) {

@@ -100,9 +100,9 @@ fn row(run: &StoredRun, now: Time) -> [String; 7] {
 /// A duration in its largest unit.
 fn age(time: Duration) -> String {
     match time.as_secs() {
-        seconds @ ..120 => format!("{seconds}s"),
-        seconds @ ..7200 => format!("{}m", seconds / 60),
-        seconds @ ..172_800 => format!("{}h", seconds / 3600),
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7200 => format!("{}m", seconds / 60),
+        seconds @ 7200..172_800 => format!("{}h", seconds / 3600),
         seconds => format!("{}d", seconds / 86_400),
     }
 }

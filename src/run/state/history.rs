@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
-use super::{PRIVATE_FILE, RunLock, StateFolder};
+use super::{RunLock, StateFolder, open_file};
 use crate::runs::cursor::{Batch, Cursor, LineTooLong};
 use crate::runs::history::{Operation, has_ended};
 
@@ -150,9 +150,7 @@ impl StateFolder {
     }
 
     fn history_file(&self, name: &str, flags: OFlags) -> Result<File> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        rustix::fs::openat(&self.folder, name, flags, PRIVATE_FILE)
-            .map(File::from)
+        open_file(&self.folder, name, flags)
             .with_context(|| format!("cannot open {}", self.path.join(name).display()))
     }
 

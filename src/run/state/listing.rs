@@ -52,7 +52,9 @@ impl StateFolder {
         for stream in streams {
             match self.stored(&stream) {
                 Ok(run) => runs.extend(run),
-                Err(e) => warn(format_args!("{stream}: {e:#}")),
+                Err(e) if self.has_file(&stream, "") => warn(format_args!("{stream}: {e:#}")),
+                // It was removed meanwhile.
+                Err(_) => {}
             }
         }
         Ok(runs)

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rustix::buffer::spare_capacity;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use super::lock::{RunLock, is_free};
-use super::{PRIVATE_FILE, StateFolder, open_folder};
+use super::{StateFolder, open_file, open_folder};
 use crate::codec::to_json;
 use crate::runs::info::{RunInfo, Summary};
 use crate::time::Time;
@@ -182,8 +182,7 @@ impl RunFolder {
     }
 
     fn open_file(&self, name: &str, flags: OFlags) -> rustix::io::Result<File> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        rustix::fs::openat(&self.folder, name, flags, PRIVATE_FILE).map(File::from)
+        open_file(&self.folder, name, flags)
     }
 
     fn cannot(&self, what: &str, name: &str) -> String {
@@ -194,8 +193,7 @@ impl RunFolder {
 /// Content of a small file below a folder; `None` if it cannot be read. As few system calls as possible, because a list reads two
 /// of each run.
 pub(super) fn read_json<T: DeserializeOwned>(folder: &File, path: &str) -> Option<T> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = rustix::fs::openat(folder, path, flags, Mode::empty()).ok()?;
+    let file = open_file(folder, path, OFlags::RDONLY).ok()?;
     let mut bytes = Vec::with_capacity(SMALL);
     // A read that does not fill the buffer has met the end of the file.
     while bytes.len() == bytes.capacity() || bytes.is_empty() {

@@ -51,7 +51,7 @@ fn more_zsh(text: String) -> String {
             "cancel" if run => "_spile_streams",
             "cancel" if line.contains("--label=") => "_spile_labels",
             "send" | "permit" if run => "_spile_one_run",
-            "attach" | "logs" if run => "_spile_all_streams",
+            "attach" | "logs" if run => "_spile_all_runs",
             "attach" | "logs" if line.contains("--label=") => "_spile_all_labels",
             "merge" if line.starts_with("'*::sources -- Sources to merge") => "_spile_sources",
             _ => {

@@ -19,10 +19,10 @@ _spile_one_run() {
     local -a runs; runs=(${(f)"$(_spile_runs 1)"} ${(f)"$(_spile_runs 2)"})
     _wanted runs expl 'running stream or label' compadd -a runs
 }
-(( $+functions[_spile_all_streams] )) ||
-_spile_all_streams() {
-    local -a runs; runs=(${(f)"$(_spile_runs 1 --all)"})
-    _wanted streams expl stream compadd -a runs
+(( $+functions[_spile_all_runs] )) ||
+_spile_all_runs() {
+    local -a runs; runs=(${(f)"$(_spile_runs 1 --all)"} ${(f)"$(_spile_runs 2 --all)"})
+    _wanted runs expl 'stream or label' compadd -a runs
 }
 (( $+functions[_spile_all_labels] )) ||
 _spile_all_labels() {
