@@ -1,6 +1,4 @@
-//! Runs of a real wrap: filters behind `attach`, and the last run by `--last`.
-
-use std::process::Child;
+//! Runs that `spile start` has started: filters behind `attach`, and the last run by `--last`.
 
 use serde_json::Value;
 
@@ -9,49 +7,48 @@ use crate::harness::{events, spile};
 
 const HI: &str = "echo hi; exec sleep 1000";
 
-/// A wrap in the background.
-struct Wrap {
-    run: Run,
-    child: Child,
+/// A run that `spile start` has started.
+struct Started<'a> {
+    room: &'a Room,
+    stream: &'static str,
 }
 
 impl Room {
-    fn wrap(&self, stream: &str, label: &str, second: u64) -> Wrap {
-        let run = self.run(stream, label, second);
-        let stdout = run.folder.append_events().unwrap();
-        let mut args = vec!["wrap", "--stream", stream, "--from", "text"];
-        if !label.is_empty() {
-            args.extend(["--label", label]);
-        }
-        args.extend(["--", "sh", "-c", HI]);
-        let child = self.command(&args).stdout(stdout).spawn().unwrap();
+    /// A run that has said `hi`.
+    fn start(&self, stream: &'static str, label: &str) -> Started<'_> {
+        let args = ["start", "--stream", stream, "--from", "text", "--label", label];
+        let args = [&args[..], &["--", "sh", "-c", HI]].concat();
+        assert_eq!(self.output(&args), (format!("{stream}\n").into(), String::new(), 0));
         let mut live = self.live(&["attach", stream]);
         live.until("text_delta");
         live.signal(Signal::INT);
         live.end();
-        Wrap { run, child }
+        Started { room: self, stream }
     }
 }
 
-impl Wrap {
-    /// Waits for the end of wrap and frees the lock.
-    fn end(&mut self) -> i32 {
-        let status = self.child.wait().unwrap();
-        self.run.lock = None;
-        shell_code(status)
+impl Started<'_> {
+    /// Waits for the end of the run.
+    fn end(&self) -> i32 {
+        self.room.output(&["attach", self.stream]).2
+    }
+
+    fn path(&self) -> PathBuf {
+        self.room.path("state/runs").join(self.stream).join("events.ndjson")
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.path()).unwrap()
     }
 
     fn is_untouched(&self) -> bool {
-        let file = String::from_utf8(self.run.file()).unwrap();
-        !file.contains("turn_cancelled")
+        !self.text().contains("turn_cancelled")
     }
 }
 
-impl Drop for Wrap {
+impl Drop for Started<'_> {
     fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        let _ = rustix::process::kill_process(pid, Signal::TERM);
-        let _ = self.child.wait();
+        self.room.output(&["cancel", self.stream]);
     }
 }
 
@@ -60,7 +57,7 @@ fn a_filter_behind_it_ends_the_turn_of_the_run() {
     for from in ["start", "now"] {
         for stages in ["", "| cat | spile coalesce"] {
             let room = Room::new();
-            let mut wrap = room.wrap("s", "", 1);
+            let run = room.start("s", "x");
             let attach = format!("spile attach s --from {from}");
             let line =
                 format!("set -o pipefail; {attach} {stages} | spile cancel --when-idle 50ms");
@@ -70,7 +67,7 @@ fn a_filter_behind_it_ends_the_turn_of_the_run() {
                 room.in_room(&mut bash);
                 move || bash.output().unwrap()
             });
-            assert_eq!(wrap.end(), 130);
+            assert_eq!(run.end(), 130);
             let output = bash.join().unwrap();
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let ends = (text(&output.stdout), text(&output.stderr));
@@ -78,7 +75,7 @@ fn a_filter_behind_it_ends_the_turn_of_the_run() {
             let out = std::fs::read(room.path("out")).unwrap();
             let end = events(&out).into_iter().find(|e| e["type"] == "turn_cancelled").unwrap();
             assert_eq!((&end["by"], &end["synthetic"]), (&"filter".into(), &Value::Null));
-            assert!(text(&wrap.run.file()).contains(&end["reason"].to_string()));
+            assert!(run.text().contains(&end["reason"].to_string()));
             spile(&["check", "--partial"])
                 .stdin(&out)
                 .run()
@@ -90,8 +87,8 @@ fn a_filter_behind_it_ends_the_turn_of_the_run() {
 #[test]
 fn a_copy_and_what_plays_the_file_are_recordings() {
     let room = Room::new();
-    let wrap = room.wrap("s", "", 1);
-    let file = wrap.run.path();
+    let run = room.start("s", "x");
+    let file = run.path();
     let file = file.display();
     for source in [
         format!("cat {file} |"),
@@ -103,17 +100,17 @@ fn a_copy_and_what_plays_the_file_are_recordings() {
         assert_eq!((err.as_str(), status), ("", 130), "{source} {out}");
         let end = events(out.as_bytes()).into_iter().find(|e| e["type"] == "turn_cancelled");
         assert_eq!(end.unwrap()["synthetic"], true, "{source}");
-        assert!(wrap.is_untouched(), "{source}");
+        assert!(run.is_untouched(), "{source}");
     }
 }
 
 #[test]
 fn nothing_false_is_said_of_a_run_that_cannot_be_asked() {
     let room = Room::new();
-    let wrap = room.wrap("s", "", 1);
+    let run = room.start("s", "x");
     let says = "spile: s: the turn is not cancelled and goes on: the run cannot be reached\n";
     for (attach, cancel) in [
-        ("spile attach s", "XDG_RUNTIME_DIR=$HOME TMPDIR=$HOME spile cancel --match hi"),
+        ("spile attach s", "SPILE_STATE=$HOME spile cancel --match hi"),
         // The session event is not among these.
         ("spile attach s --from 3", "spile cancel --match hi"),
     ] {
@@ -121,16 +118,16 @@ fn nothing_false_is_said_of_a_run_that_cannot_be_asked() {
         assert_eq!((err.as_str(), status), (says, 69), "{attach} {out}");
         assert!(out.contains("cancel_requested"), "{out}");
         assert!(!out.contains("turn_cancelled") && !out.contains("cancel_refused"), "{out}");
-        assert!(wrap.is_untouched());
+        assert!(run.is_untouched());
     }
 }
 
 #[test]
 fn the_last_started_run_needs_no_name() {
     let room = Room::new();
-    let mut first = room.wrap("first", "docs", 1);
-    let mut middle = room.wrap("middle", "docs", 2);
-    let mut last = room.wrap("last", "", 3);
+    let first = room.start("first", "docs");
+    let middle = room.start("middle", "docs");
+    let last = room.start("last", "x");
     for (args, stream) in [(&["send", "--last", "hi"][..], "last"), (&["permit", "--last"], "last")]
     {
         let (_, err, status) = room.output(args);
@@ -149,7 +146,7 @@ fn the_last_started_run_needs_no_name() {
     assert_eq!(room.output(&["cancel", "--last"]).2, 0);
     assert_eq!(last.end(), 130);
     assert!(first.is_untouched());
-    assert_eq!(room.output(&["attach", "--last"]).0, last.run.file());
+    assert_eq!(room.output(&["attach", "--last"]).0, last.text().into_bytes());
     assert_eq!(room.output(&["cancel", "first"]).2, 0);
     assert_eq!(first.end(), 130);
 }
