@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::clock::Clock;
 use super::control::FOLLOWER;
-use super::output::{Output, StdoutEnd};
+use super::output::{Output, StdoutEnd, warn};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals};
 use super::state::{RunFolder, RunLife, StateFolder};
@@ -49,22 +49,24 @@ pub enum Until {
     Later(StateFolder, Selection, Vec<String>),
 }
 
-/// All runs of a state directory.
+/// All runs of a state directory. One that cannot be read is reported and left out.
 pub fn candidates(state: &StateFolder) -> Result<Vec<Candidate>> {
-    let mut all = Vec::new();
-    for stream in state.streams()? {
-        // It may have been removed meanwhile.
-        if let Some(run) = state.run(&stream)? {
-            all.push(candidate(&run)?);
-        }
-    }
-    Ok(all)
+    let streams = state.streams()?;
+    Ok(streams.iter().filter_map(|stream| candidate(state, stream)).map(|(_, run)| run).collect())
 }
 
-fn candidate(run: &RunFolder) -> Result<Candidate> {
-    let RunInfo { label, started, .. } = run.info().unwrap_or_default();
-    let alive = run.life()? == RunLife::Alive;
-    Ok(Candidate { stream: run.stream().to_owned(), label, started, alive })
+/// A run with its folder; `None` if it cannot be read, or was removed meanwhile.
+fn candidate(state: &StateFolder, stream: &str) -> Option<(RunFolder, Candidate)> {
+    let look = || {
+        let Some(run) = state.run(stream)? else { return Ok(None) };
+        let RunInfo { label, started, .. } = run.info().unwrap_or_default();
+        let alive = run.life()? == RunLife::Alive;
+        Ok(Some((run, Candidate { stream: stream.to_owned(), label, started, alive })))
+    };
+    look().unwrap_or_else(|e: anyhow::Error| {
+        warn(format_args!("{stream}: {e:#}"));
+        None
+    })
 }
 
 /// Writes the lines of the runs to stdout.

@@ -66,8 +66,6 @@ chmod +x bin/*
 PATH=$PWD/bin:$PATH
 WEBHOOK=http://channel.invalid/
 printf 'test:\n\t@echo all tests pass\n' >Makefile
-(umask 077; run=$HOME/.local/state/spile/runs/run-42; mkdir -p "$run"; : >"$run/lock"
-spile wrap --stream run-42 -- echo hi >"$run/events.ndjson")
 "#
 );
 

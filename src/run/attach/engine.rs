@@ -209,8 +209,8 @@ impl Engine {
             if later.known.contains(&stream) {
                 continue;
             }
-            if let Some(run) = later.state.run(&stream)?
-                && later.selection.admits(&candidate(&run)?)
+            if let Some((run, about)) = candidate(&later.state, &stream)
+                && later.selection.admits(&about)
             {
                 let mut reader = RunReader::open(run, StartAt::Start, &self.watch, now)
                     .with_context(|| format!("cannot follow {stream}"))?;

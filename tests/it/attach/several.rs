@@ -85,3 +85,13 @@ fn a_choice_without_a_run_names_what_there_is() {
         assert_eq!(room.output(args).2, 2, "{args:?}");
     }
 }
+
+#[test]
+fn a_run_that_cannot_be_read_hides_no_other() {
+    let room = Room::new();
+    room.run("one", "", 1).end(ended_by("turn_completed", r#""stop":"x""#));
+    std::fs::create_dir(room.path("state/runs/broken")).unwrap();
+    let (out, err, status) = room.output(&["logs"]);
+    assert_eq!((out, status), (ended_by("turn_completed", r#""stop":"x""#).into_bytes(), 0));
+    assert!(err.starts_with("spile: broken: cannot open ") && err.lines().count() == 1, "{err}");
+}
