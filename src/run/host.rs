@@ -222,6 +222,8 @@ impl<'a> Host<'a> {
             }
             self.on_console();
             self.work()?;
+            // A prompt that follows a cancelled turn comes before the end of the agent's input.
+            self.settle();
             self.on_time();
             self.settle();
             self.collect();
