@@ -105,7 +105,7 @@ mod tests {
             event("tool_started", "b", 3, r#","tool":{"id":"t","name":"n","kind":"other"}"#);
         let lines = [&delta("a", 3), &delta("b", 2), &delta("a", 4), "no event\n", &last_b];
         let (mut thinner, mut out) = (Thinner::default(), Vec::new());
-        thinner.thin(lines.map(|l| l.to_string()).concat().as_bytes(), &mut out);
+        thinner.thin(lines.map(ToString::to_string).concat().as_bytes(), &mut out);
         thinner.thin((delta("a", 5) + &last).as_bytes(), &mut out);
         let text = String::from_utf8(out).unwrap();
         let got: Vec<&str> = text.lines().collect();

@@ -194,12 +194,7 @@ impl Supervise {
     }
 
     /// Plan of the run.
-    fn plan(
-        self: Box<Self>,
-        agent: Agent,
-        begun: Begun,
-        background: Option<Box<Background>>,
-    ) -> Plan {
+    fn plan(&self, agent: Agent, begun: Begun, background: Option<Box<Background>>) -> Plan {
         let Agent { argv, shown, stdin, pty, drive, outlet } = agent;
         let Begun { lock, record } = begun;
         Plan {
