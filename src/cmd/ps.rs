@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::common::{self, cell, clean};
 use crate::exit::Exit;
-use crate::run::control::{Answer, Ask, Info, Request, ask_all, find};
+use crate::run::control::{Answer, Ask, Found, Info, Request, ask_all, find, find_among};
 use crate::run::{self, Clock};
 use crate::term::marks::without_commands;
 
@@ -60,13 +60,21 @@ struct State {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
+    let stored = match args.all.then(stored::list) {
+        // A shell that completes a word shows no error.
+        Some(Err(_)) if args.names => Vec::new(),
+        stored => stored.transpose()?.unwrap_or_default(),
+    };
+    let found = match args.all {
+        true => find_among(stored::alive(&stored)),
+        false => find(&|_| true),
+    };
     if args.names {
-        let live: Vec<Info> = find(&|_| true).into_iter().map(|found| found.info).collect();
-        let stored = if args.all { stored::list().unwrap_or_default() } else { Vec::new() };
+        let live: Vec<Info> = found.into_iter().map(|found| found.info).collect();
         return Ok(run::print(stored::names(&live, &stored).as_bytes()));
     }
-    let live = ask();
-    let stored = if args.all { stored::beside(&live, stored::list()?) } else { Vec::new() };
+    let live = ask(found);
+    let stored = stored::beside(&live, stored);
     let text = match (args.json, args.all) {
         (true, _) => lines(&live) + &stored::lines(&stored),
         (false, true) => stored::table(&live, &stored, Clock::start().now()),
@@ -76,9 +84,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 }
 
 /// The runs that live, with their answers.
-fn ask() -> Vec<Queried> {
+fn ask(found: Vec<Found>) -> Vec<Queried> {
     let mut runs: Vec<Queried> = Vec::new();
-    let found = find(&|_| true);
     let queries = found
         .into_iter()
         .map(|found| {

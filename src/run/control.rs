@@ -12,7 +12,7 @@ mod messages;
 mod server;
 
 pub use cancel_filter::CancelFilter;
-pub use client::{Found, ask_all, find};
+pub use client::{Found, ask_all, find, find_among};
 pub use messages::{Answer, Ask, CancelTurn, Info, PermitTool, Request, Text};
 
 pub(super) use lineage::FOLLOWER;

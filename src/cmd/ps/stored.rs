@@ -28,6 +28,12 @@ pub(super) fn list() -> Result<Vec<StoredRun>> {
     Ok(runs)
 }
 
+/// Streams of the runs that live.
+pub(super) fn alive(runs: &[StoredRun]) -> Vec<String> {
+    let alive = runs.iter().filter(|run| run.life == RunLife::Alive);
+    alive.map(|run| run.stream.clone()).collect()
+}
+
 /// Drops the runs that answer at their socket.
 pub(super) fn beside(live: &[Queried], mut runs: Vec<StoredRun>) -> Vec<StoredRun> {
     let live: HashSet<&str> = live.iter().map(|(info, _)| info.stream.as_str()).collect();

@@ -42,6 +42,18 @@ pub struct Client {
 
 /// Runs of this user selected by `wanted`, oldest first; removes the files of dead runs.
 pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
+    find_with(|state| state.streams().unwrap_or_default(), wanted)
+}
+
+/// As [`find`]; of the background runs only those of these streams.
+pub fn find_among(streams: Vec<String>) -> Vec<Found> {
+    find_with(|_| streams, &|_| true)
+}
+
+fn find_with(
+    streams: impl FnOnce(&StateFolder) -> Vec<String>,
+    wanted: &dyn Fn(&Info) -> bool,
+) -> Vec<Found> {
     let folder = match runtime_folder() {
         Ok(folder) => folder,
         Err(e) => {
@@ -52,7 +64,7 @@ pub fn find(wanted: &dyn Fn(&Info) -> bool) -> Vec<Found> {
     sweep(&folder);
     let mut found = runs(&folder, |_, info| wanted(info));
     match StateFolder::open_if_any() {
-        Ok(Some(state)) => found.extend(background(&state, wanted)),
+        Ok(Some(state)) => found.extend(background(&state, streams(&state), wanted)),
         Ok(None) => {}
         Err(e) => warn(format_args!("no background run can be found: {e:#}")),
     }
@@ -66,21 +78,27 @@ pub fn find_word(pid: u32, word: &str) -> Option<Found> {
     let found = runs(&folder, |own, info| own == pid && info.control == word).pop();
     found.or_else(|| {
         let state = StateFolder::open_if_any().ok()??;
-        background(&state, &|info| info.pid == pid && info.control == word).next()
+        let streams = state.streams().ok()?;
+        background(&state, streams, &|info| info.pid == pid && info.control == word).next()
     })
 }
 
 /// Background runs that can be asked.
-fn background(state: &StateFolder, wanted: &dyn Fn(&Info) -> bool) -> impl Iterator<Item = Found> {
-    let streams = state.streams().unwrap_or_default().into_iter();
+fn background(
+    state: &StateFolder,
+    streams: Vec<String>,
+    wanted: &dyn Fn(&Info) -> bool,
+) -> impl Iterator<Item = Found> {
     let file = format!("{RUN_FILES}.{INFO}");
-    streams.filter(move |stream| state.has_file(stream, &file)).filter_map(move |stream| {
-        let run = state.run(&stream).ok()??;
-        let folder = run.open_path();
-        let info = read_info(&path(&folder, RUN_FILES, INFO)).filter(|info| wanted(info))?;
-        let client = connect(&folder, info.pid, RUN_FILES)?;
-        Some(Found { info, client })
-    })
+    streams.into_iter().filter(move |stream| state.has_file(stream, &file)).filter_map(
+        move |stream| {
+            let run = state.run(&stream).ok()??;
+            let folder = run.open_path();
+            let info = read_info(&path(&folder, RUN_FILES, INFO)).filter(|info| wanted(info))?;
+            let client = connect(&folder, info.pid, RUN_FILES)?;
+            Some(Found { info, client })
+        },
+    )
 }
 
 fn runs(folder: &Path, wanted: impl Fn(u32, &Info) -> bool) -> Vec<Found> {
