@@ -113,7 +113,7 @@ mod tests {
         assert_eq!((got[0], got[2]), ("no event", last_b.trim_end()));
         assert!(got[1].contains(r#""stream":"b","turn":1"#) && got[1].contains(r#""kind":"gap""#));
         let bytes = 3 * delta("a", 3).len();
-        let data = format!(r#""data":{{"bytes":{bytes},"from_seq":3,"to_seq":5}}"#);
+        let data = format!(r#""data":{{"from_seq":3,"to_seq":5,"bytes":{bytes}}}"#);
         assert!(got[3].contains(&data), "{}", got[3]);
         assert_eq!(got[4], last.trim_end());
     }

@@ -98,6 +98,7 @@ fn a_closed_file_has_the_summary_of_all_its_events() {
 #[test]
 fn the_information_of_a_run_survives_its_file() {
     let info = RunInfo {
+        control: "77ab".into(),
         argv: vec!["claude".into(), "{prompt}".into()],
         cwd: "/home/ada".into(),
         label: Some("bot".into()),
@@ -108,7 +109,7 @@ fn the_information_of_a_run_survives_its_file() {
     let json = to_json(&info);
     assert_eq!(
         json,
-        r#"{"argv":["claude","{prompt}"],"cwd":"/home/ada","label":"bot","by":"cli","started":"","version":"","limits":{"timeout":"5m"}}"#
+        r#"{"control":"77ab","argv":["claude","{prompt}"],"cwd":"/home/ada","label":"bot","by":"cli","started":"","version":"","limits":{"timeout":"5m"}}"#
     );
     assert_eq!(serde_json::from_str::<RunInfo>(&json).unwrap(), info);
     let newer = json.replacen('{', r#"{"new":1,"#, 1);
