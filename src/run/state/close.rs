@@ -17,6 +17,7 @@ use crate::run::output::warn;
 use crate::runs::closing::{Closer, Closing};
 use crate::runs::history::{Mode, Op, Operation};
 use crate::runs::info::Summary;
+use crate::time::Time;
 
 /// Bytes of a read.
 const READ: usize = 256 << 10;
@@ -66,12 +67,14 @@ impl RunFolder {
         let now = Clock::start().now();
         let info = self.info().unwrap_or_default();
         let mode = Mode::by_name(&info.by).unwrap_or(Mode::Runs);
+        // A run may be closed long after its last event.
+        let last = Time::parse(&summary.ts).unwrap_or(now);
         let end = Operation {
             run: Some(self.stream().to_owned()),
             agent: info.agent,
             outcome: Some(summary.state.name().to_owned()),
             status: Some(exit.code().into()),
-            duration_ms: u64::try_from(now.since(self.started()).as_millis()).ok(),
+            duration_ms: u64::try_from(last.since(self.started()).as_millis()).ok(),
             cost_usd: summary.cost_usd,
             ..Operation::new(now, Op::End, mode, "spile")
         };
