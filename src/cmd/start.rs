@@ -60,7 +60,7 @@ struct BackgroundArgs {
     max_run: usize,
     /// Shell command that is started when the run has ended, as cmd:COMMAND
     ///
-    /// It gets the summary of the run (state, turns, usage, cost, files) as a JSON object on stdin, and the stream in
+    /// The command gets the summary of the run (state, turns, usage, cost, files) as a JSON object on stdin, and the stream in
     /// SPILE_STREAM. A run whose wrap is killed starts none.
     #[arg(long, value_name = "cmd:COMMAND", value_parser = notification)]
     notify: Option<String>,

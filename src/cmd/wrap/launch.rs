@@ -46,7 +46,7 @@ struct Agent {
     outlet: Outlet,
 }
 
-/// What a run holds from its begin on.
+/// Lock and recording of a run that has begun.
 #[derive(Default)]
 struct Begun {
     lock: Option<KeyLock>,

@@ -81,7 +81,7 @@ fn claude_is_interrupted_and_goes_on() {
     let mut live = start(&room, "claude", CLAUDE, WORDS);
     live.write(format!("{PROMPT}\n"));
     let mut lines = live.until("text_delta");
-    let output = room.run(&["cancel", "s"]);
+    let output = room.run(&["cancel", "s", "--grace", "60s"]);
     assert_eq!(shell_code(output.status), 0);
     let proof: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&proof["type"], &proof["by"]), (&"turn_cancelled".into(), &"control".into()));
@@ -98,7 +98,7 @@ fn claude_is_redirected() {
     let mut live = start(&room, "claude", CLAUDE, WORDS);
     live.write(format!("{PROMPT}\n"));
     let mut lines = live.until("text_delta");
-    let output = room.run(&["cancel", "s", "--then", "finish \"this\"\nnow"]);
+    let output = room.run(&["cancel", "s", "--grace", "60s", "--then", "finish \"this\"\nnow"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((said.as_str(), shell_code(output.status)), ("", 0));
     lines.extend(live.until("turn_completed"));
@@ -139,7 +139,7 @@ fn an_agent_of_the_client_protocol_is_interrupted_and_redirected() {
     live.write("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/new\",\"params\":{}}\n");
     live.write("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"session/prompt\",\"params\":{\"sessionId\":\"S1\",\"prompt\":[]}}\n");
     let mut lines = live.until("text_delta");
-    let output = room.run(&["cancel", "s", "--then", "finish"]);
+    let output = room.run(&["cancel", "s", "--grace", "60s", "--then", "finish"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((said.as_str(), shell_code(output.status)), ("", 0));
     lines.extend(live.until("turn_completed"));
@@ -169,7 +169,7 @@ fn the_streams_of_one_agent_are_cancelled_one_by_one() {
     let mut live = start(&room, "acp", THREE, &[]);
     let mut lines = live.until("in C");
     for stream in ["s:2", "s:3"] {
-        let output = room.run(&["cancel", stream]);
+        let output = room.run(&["cancel", stream, "--grace", "60s"]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!((said.as_str(), shell_code(output.status)), ("", 0), "{stream}");
         let proof: Value = serde_json::from_slice(&output.stdout).unwrap();
