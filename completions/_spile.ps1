@@ -40,6 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove the files of finished background runs')
             [CompletionResult]::new('attach', 'attach', [CompletionResultType]::ParameterValue, 'Follow background runs: print their events from the start, then those that come')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print what background runs have emitted so far: `spile attach --no-follow`')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve background runs by HTTP: start, watch and steer agents')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -108,6 +109,12 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--max-run', '--max-run', [CompletionResultType]::ParameterName, 'Largest event file; past that the turn fails with the code `budget` and the agent is ended')
             [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'Shell command that is started when the run has ended, as cmd:COMMAND')
             [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'Longest wait for a full disk after the agent''s end; then its last events are lost')
+            [CompletionResult]::new('--by', '--by', [CompletionResultType]::ParameterName, 'Interface that starts it')
+            [CompletionResult]::new('--agent-name', '--agent-name', [CompletionResultType]::ParameterName, 'Name of the agent''s definition')
+            [CompletionResult]::new('--conversation', '--conversation', [CompletionResultType]::ParameterName, 'Conversation that it belongs to')
+            [CompletionResult]::new('--resumes', '--resumes', [CompletionResultType]::ParameterName, 'Stream of the run whose session it resumes')
+            [CompletionResult]::new('--request', '--request', [CompletionResultType]::ParameterName, 'SHA-256 of the request')
+            [CompletionResult]::new('--context-ref', '--context-ref', [CompletionResultType]::ParameterName, 'Reference of a context text')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Runtime of the agent: a name from `spile adapters`, or auto')
             [CompletionResult]::new('--stdin', '--stdin', [CompletionResultType]::ParameterName, 'Stdin of the agent [default: null; with --pty at a terminal inherit]')
             [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]')
@@ -308,6 +315,23 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'spile;serve' {
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Address to listen at: ADDRESS:PORT or unix:PATH; several are allowed. Beyond this machine it wants --token-file')
+            [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'Agent that may be started; the first one is the default')
+            [CompletionResult]::new('--command', '--command', [CompletionResultType]::ParameterName, 'Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them')
+            [CompletionResult]::new('--wrap', '--wrap', [CompletionResultType]::ParameterName, 'Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait')
+            [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Directory in which runs start; `cwd` of a request leads below it')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the token, one word of at least 16 characters, that only you can read')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Further name by which clients reach the server, as that of a proxy')
+            [CompletionResult]::new('--cors', '--cors', [CompletionResultType]::ParameterName, 'Origin whose pages may ask, as https://example.org')
+            [CompletionResult]::new('--max-runs', '--max-runs', [CompletionResultType]::ParameterName, 'Runs that may live at a time; more are refused with 429')
+            [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Connections at a time; more are refused with 429')
+            [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'Time for answers to go out after SIGTERM or SIGINT')
+            [CompletionResult]::new('--on-exit', '--on-exit', [CompletionResultType]::ParameterName, 'Fate of the runs that a server has started, at its end')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'spile;tee' {
             [CompletionResult]::new('--output-error', '--output-error', [CompletionResultType]::ParameterName, 'Effect of an output error: a warning (warn) or the end of tee (exit); with -nopipe a broken pipe is no error')
             [CompletionResult]::new('--queue', '--queue', [CompletionResultType]::ParameterName, 'Queue of a sink in memory')
@@ -444,6 +468,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove the files of finished background runs')
             [CompletionResult]::new('attach', 'attach', [CompletionResultType]::ParameterValue, 'Follow background runs: print their events from the start, then those that come')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print what background runs have emitted so far: `spile attach --no-follow`')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Serve background runs by HTTP: start, watch and steer agents')
             [CompletionResult]::new('tee', 'tee', [CompletionResultType]::ParameterValue, 'Deliver events to sinks, and pass them on')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play recorded sessions again, at their own pace or faster')
             [CompletionResult]::new('view', 'view', [CompletionResultType]::ParameterValue, 'Show events to people')
@@ -501,6 +526,9 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;help;logs' {
+            break
+        }
+        'spile;help;serve' {
             break
         }
         'spile;help;tee' {

@@ -85,6 +85,9 @@ _spile_known() {
             spile,send)
                 cmd="spile__subcmd__send"
                 ;;
+            spile,serve)
+                cmd="spile__subcmd__serve"
+                ;;
             spile,start)
                 cmd="spile__subcmd__start"
                 ;;
@@ -166,6 +169,9 @@ _spile_known() {
             spile__subcmd__help,send)
                 cmd="spile__subcmd__help__subcmd__send"
                 ;;
+            spile__subcmd__help,serve)
+                cmd="spile__subcmd__help__subcmd__serve"
+                ;;
             spile__subcmd__help,start)
                 cmd="spile__subcmd__help__subcmd__start"
                 ;;
@@ -185,7 +191,7 @@ _spile_known() {
 
     case "${cmd}" in
         spile)
-            opts="-h -V --help --version wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune attach logs tee replay view check export ledger adapters demo schema generate config help"
+            opts="-h -V --help --version wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune attach logs serve tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -535,7 +541,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help)
-            opts="wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune attach logs tee replay view check export ledger adapters demo schema generate config help"
+            opts="wrap start coalesce chunk heartbeat merge redact cancel send permit ps history prune attach logs serve tee replay view check export ledger adapters demo schema generate config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -857,6 +863,20 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__help__subcmd__send)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        spile__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1249,8 +1269,84 @@ _spile_known() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        spile__subcmd__serve)
+            opts="-h --listen --agent --command --wrap --root --token-file --host --cors --max-runs --max-clients --linger --on-exit --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wrap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --token-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cors)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-runs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --linger)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-exit)
+                    COMPREPLY=($(compgen -W "keep cancel" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         spile__subcmd__start)
-            opts="-h --cwd --each --wait --log-prompt --max-run --notify --linger --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --cancel-when --estimate --prices --redact --env --value-file --rules --pattern --only --skip --keyed --within --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --queue --queue-timeout --help"
+            opts="-h --cwd --each --wait --log-prompt --max-run --notify --linger --by --agent-name --conversation --resumes --request --context-ref --from --stdin --pty --stream --label --max-line --max-block --keep-escapes --strict --fail-on-stop --drive --prompt --prompt-file --context --on-permission --permission-timeout --keep-open --session --cancel-when --estimate --prices --redact --env --value-file --rules --pattern --only --skip --keyed --within --grace --timeout --idle-timeout --first-output-timeout --tool-timeout --after-result --drain --spool-mem --spool-max --record --once --queue --queue-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1276,6 +1372,30 @@ _spile_known() {
                     return 0
                     ;;
                 --linger)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -W "cli chat direct runs mcp acp rpc openai" -- "${cur}"))
+                    return 0
+                    ;;
+                --agent-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --conversation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resumes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context-ref)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

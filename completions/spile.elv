@@ -37,6 +37,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand prune 'Remove the files of finished background runs'
             cand attach 'Follow background runs: print their events from the start, then those that come'
             cand logs 'Print what background runs have emitted so far: `spile attach --no-follow`'
+            cand serve 'Serve background runs by HTTP: start, watch and steer agents'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
             cand view 'Show events to people'
@@ -103,6 +104,12 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --max-run 'Largest event file; past that the turn fails with the code `budget` and the agent is ended'
             cand --notify 'Shell command that is started when the run has ended, as cmd:COMMAND'
             cand --linger 'Longest wait for a full disk after the agent''s end; then its last events are lost'
+            cand --by 'Interface that starts it'
+            cand --agent-name 'Name of the agent''s definition'
+            cand --conversation 'Conversation that it belongs to'
+            cand --resumes 'Stream of the run whose session it resumes'
+            cand --request 'SHA-256 of the request'
+            cand --context-ref 'Reference of a context text'
             cand --from 'Runtime of the agent: a name from `spile adapters`, or auto'
             cand --stdin 'Stdin of the agent [default: null; with --pty at a terminal inherit]'
             cand --stream 'Id of this run: 1 to 64 of A-Z a-z 0-9 . _ : - [default: a new one]'
@@ -289,6 +296,22 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'spile;serve'= {
+            cand --listen 'Address to listen at: ADDRESS:PORT or unix:PATH; several are allowed. Beyond this machine it wants --token-file'
+            cand --agent 'Agent that may be started; the first one is the default'
+            cand --command 'Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them'
+            cand --wrap 'Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait'
+            cand --root 'Directory in which runs start; `cwd` of a request leads below it'
+            cand --token-file 'File with the token, one word of at least 16 characters, that only you can read'
+            cand --host 'Further name by which clients reach the server, as that of a proxy'
+            cand --cors 'Origin whose pages may ask, as https://example.org'
+            cand --max-runs 'Runs that may live at a time; more are refused with 429'
+            cand --max-clients 'Connections at a time; more are refused with 429'
+            cand --linger 'Time for answers to go out after SIGTERM or SIGINT'
+            cand --on-exit 'Fate of the runs that a server has started, at its end'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'spile;tee'= {
             cand --output-error 'Effect of an output error: a warning (warn) or the end of tee (exit); with -nopipe a broken pipe is no error'
             cand --queue 'Queue of a sink in memory'
@@ -414,6 +437,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand prune 'Remove the files of finished background runs'
             cand attach 'Follow background runs: print their events from the start, then those that come'
             cand logs 'Print what background runs have emitted so far: `spile attach --no-follow`'
+            cand serve 'Serve background runs by HTTP: start, watch and steer agents'
             cand tee 'Deliver events to sinks, and pass them on'
             cand replay 'Play recorded sessions again, at their own pace or faster'
             cand view 'Show events to people'
@@ -456,6 +480,8 @@ set edit:completion:arg-completer[spile] = {|@words|
         &'spile;help;attach'= {
         }
         &'spile;help;logs'= {
+        }
+        &'spile;help;serve'= {
         }
         &'spile;help;tee'= {
         }

@@ -63,6 +63,10 @@ module completions {
     ...command: string        # Agent to start, with its arguments; a -- before it is always allowed
   ]
 
+  def "nu-complete spile start by" [] {
+    [ "cli" "chat" "direct" "runs" "mcp" "acp" "rpc" "openai" ]
+  }
+
   def "nu-complete spile start from" [] {
     [ "auto" "claude" "codex" "gemini" "cursor" "opencode" "amp" "qwen" "goose" "kimi" "copilot" "pi" "muse" "grok" "antigravity" "openclaw" "droid" "cline" "openhands" "auggie" "oz" "vibe" "aider" "openai-chat" "openai-responses" "anthropic" "gemini-api" "bedrock" "ollama" "cohere" "adk" "stream-chunk" "a2a" "acp" "mcp" "ag-ui" "vercel" "langgraph" "events" "text" ]
   }
@@ -80,6 +84,12 @@ module completions {
     --max-run: string         # Largest event file; past that the turn fails with the code `budget` and the agent is ended
     --notify: string          # Shell command that is started when the run has ended, as cmd:COMMAND
     --linger: string          # Longest wait for a full disk after the agent's end; then its last events are lost
+    --by: string@"nu-complete spile start by" # Interface that starts it
+    --agent-name: string      # Name of the agent's definition
+    --conversation: string    # Conversation that it belongs to
+    --resumes: string         # Stream of the run whose session it resumes
+    --request: string         # SHA-256 of the request
+    --context-ref: string     # Reference of a context text
     --from: string@"nu-complete spile start from" # Runtime of the agent: a name from `spile adapters`, or auto
     --stdin: string@"nu-complete spile start stdin" # Stdin of the agent [default: null; with --pty at a terminal inherit]
     --pty                     # Run the agent in a terminal; at a terminal, you use it
@@ -326,6 +336,27 @@ module completions {
     ...streams: string        # Streams of the runs, or their labels [default: the only run that lives, else the last started one]
   ]
 
+  def "nu-complete spile serve on_exit" [] {
+    [ "keep" "cancel" ]
+  }
+
+  # Serve background runs by HTTP: start, watch and steer agents
+  export extern "spile serve" [
+    --listen: string          # Address to listen at: ADDRESS:PORT or unix:PATH; several are allowed. Beyond this machine it wants --token-file
+    --agent: string           # Agent that may be started; the first one is the default
+    --command: string         # Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them
+    --wrap: string            # Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait
+    --root: directory         # Directory in which runs start; `cwd` of a request leads below it
+    --token-file: path        # File with the token, one word of at least 16 characters, that only you can read
+    --host: string            # Further name by which clients reach the server, as that of a proxy
+    --cors: string            # Origin whose pages may ask, as https://example.org
+    --max-runs: string        # Runs that may live at a time; more are refused with 429
+    --max-clients: string     # Connections at a time; more are refused with 429
+    --linger: string          # Time for answers to go out after SIGTERM or SIGINT
+    --on-exit: string@"nu-complete spile serve on_exit" # Fate of the runs that a server has started, at its end
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
   def "nu-complete spile tee output_error" [] {
     [ "warn" "warn-nopipe" "exit" "exit-nopipe" ]
   }
@@ -550,6 +581,10 @@ module completions {
 
   # Print what background runs have emitted so far: `spile attach --no-follow`
   export extern "spile help logs" [
+  ]
+
+  # Serve background runs by HTTP: start, watch and steer agents
+  export extern "spile help serve" [
   ]
 
   # Deliver events to sinks, and pass them on

@@ -26,6 +26,8 @@ mod redact;
 mod replay;
 mod schema;
 mod send;
+#[cfg_attr(not(feature = "serve"), path = "cmd/no_serve.rs")]
+mod serve;
 mod settings;
 mod start;
 mod tee;
@@ -96,6 +98,7 @@ commands! {
     Prune prune
     Attach attach
     Logs logs
+    Serve serve
     Tee tee
     Replay replay
     View view

@@ -44,7 +44,7 @@
 //! ```
 
 #![cfg_attr(
-    not(all(feature = "http", feature = "ledger")),
+    not(all(feature = "http", feature = "ledger", feature = "serve")),
     expect(dead_code, reason = "some of what a left-out feature uses is compiled without it, too")
 )]
 
@@ -81,6 +81,9 @@ pub mod redact;
 pub mod run;
 #[doc(hidden)]
 pub mod runs;
+#[cfg(feature = "serve")]
+#[doc(hidden)]
+pub mod serve;
 #[doc(hidden)]
 pub mod stage;
 #[doc(hidden)]

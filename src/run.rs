@@ -21,6 +21,8 @@ mod program;
 mod pty;
 mod record;
 pub(crate) mod replay;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 mod shell;
 mod signal;
 mod single;

@@ -61,6 +61,7 @@ const FILES: &[(&str, &str)] = files!(
     "docs/man/spile-replay.1"
     "docs/man/spile-schema.1"
     "docs/man/spile-send.1"
+    "docs/man/spile-serve.1"
     "docs/man/spile-start.1"
     "docs/man/spile-tee.1"
     "docs/man/spile-view.1"

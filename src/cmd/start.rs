@@ -11,12 +11,13 @@ use super::recorded::{Recorded, record};
 use super::wrap::{self, Launch};
 use super::{common, usage};
 use crate::exit::{Exit, Refusal};
+use crate::named::Named;
 use crate::run::attach::{Plan, Until, attach};
 use crate::run::control::{Answer, Ask, CancelTurn, Request, ask_all, find};
 use crate::run::state::{RunFolder, RunLock, StateFolder};
 use crate::run::{self, Inherited, Report, RunOptions, Side, detach};
 use crate::runs::follow::StartAt;
-use crate::runs::history::{self, Op};
+use crate::runs::history::{self, Mode, Op, Operation};
 use crate::runs::info::RunInfo;
 
 /// Start an agent in the background, under its own `spile wrap`, and print its stream
@@ -67,6 +68,31 @@ struct BackgroundArgs {
     /// Longest wait for a full disk after the agent's end; then its last events are lost
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = common::duration)]
     linger: Duration,
+    #[command(flatten)]
+    origin: Box<Origin>,
+}
+
+/// Fields of the run's description that another part of spile sets.
+#[derive(Debug, clap::Args)]
+struct Origin {
+    /// Interface that starts it
+    #[arg(long, hide = true, default_value = "cli", value_parser = common::named::<Mode>())]
+    by: Mode,
+    /// Name of the agent's definition
+    #[arg(long, hide = true)]
+    agent_name: Option<String>,
+    /// Conversation that it belongs to
+    #[arg(long, hide = true)]
+    conversation: Option<String>,
+    /// Stream of the run whose session it resumes
+    #[arg(long, hide = true)]
+    resumes: Option<String>,
+    /// SHA-256 of the request
+    #[arg(long, hide = true)]
+    request: Option<String>,
+    /// Reference of a context text
+    #[arg(long, hide = true)]
+    context_ref: Vec<String>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -147,13 +173,19 @@ impl BackgroundArgs {
         let prompt = launch.prompt().map(|prompt| prompt.to_string_lossy().into_owned());
         let logged = prompt.clone().filter(|_| self.log_prompt);
         let cwd = std::env::current_dir().context("cannot find out the working directory")?;
+        let origin = &self.origin;
         let info = RunInfo {
             control: run::new_word(),
             cwd: launch.without_secrets(cwd.to_string_lossy().into_owned()),
             prompt_sha256: prompt.as_deref().map(history::digest),
             prompt: logged.map(|it| launch.without_secrets(it)),
             within: outer_run(),
-            by: "cli".into(),
+            agent: origin.agent_name.clone(),
+            context: origin.context_ref.clone(),
+            conversation: origin.conversation.clone(),
+            resumes: origin.resumes.clone(),
+            request: origin.request.clone(),
+            by: origin.by.name().into(),
             started: run::Clock::start().now().to_string(),
             version: env!("CARGO_PKG_VERSION").into(),
             ..launch.info()
@@ -162,7 +194,8 @@ impl BackgroundArgs {
         let taken = || usage(format!("there is a run with the stream {stream}: choose another"));
         let run = state.create(stream, &info)?.ok_or_else(taken)?;
         let recorded = Recorded::begin(Op::Start, prompt.as_deref());
-        record(state, &recorded.begun(stream));
+        let (mode, agent) = (self.origin.by, info.agent.clone());
+        record(state, &Operation { mode, agent, ..recorded.begun(stream) });
         Ok((info, run))
     }
 }

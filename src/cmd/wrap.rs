@@ -231,6 +231,13 @@ impl Args {
     }
 }
 
+/// Checks that a prompt may stand where a command line has a place for one.
+#[cfg(feature = "serve")]
+pub(super) fn check_places(words: &[String]) -> Result<()> {
+    let argv = words.iter().map(OsString::from).collect();
+    drive::with_prompt(argv, Some(OsStr::new("prompt"))).map(|_| ())
+}
+
 fn words(argv: &[OsString]) -> Vec<String> {
     argv.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }

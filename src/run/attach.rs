@@ -5,7 +5,7 @@ mod engine;
 mod reader;
 #[cfg(test)]
 mod tests;
-mod watch;
+pub(super) mod watch;
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags};

@@ -12,6 +12,8 @@ mod messages;
 mod server;
 
 pub use cancel_filter::CancelFilter;
+#[cfg(feature = "serve")]
+pub use client::find_background;
 pub use client::{Found, ask_all, find, find_among};
 pub use messages::{Answer, Ask, CancelTurn, Info, PermitTool, Request, Text};
 

@@ -2,7 +2,11 @@
 //! may have written, and never waits for a run.
 
 mod close;
+#[cfg(feature = "serve")]
+mod context;
 mod history;
+#[cfg(feature = "serve")]
+mod index;
 mod listing;
 mod lock;
 mod run_folder;
@@ -95,6 +99,12 @@ impl StateFolder {
     /// Its path, which may be a symbolic link.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory itself.
+    #[cfg(feature = "serve")]
+    pub(super) fn folder(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
     }
 
     /// Folder of the runs. A run appears in it by a rename.

@@ -54,7 +54,11 @@ pub struct RunInfo {
     /// Stream of the run whose agent started this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within: Option<String>,
-    /// Interface by which it was started: `cli`, `http`, `mcp`, `acp`, `rpc` or `openai`.
+    /// SHA-256 of the request that started it, in hexadecimal, if that may be repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Interface by which it was started, as `mode` in the history: `cli`, `chat`, `direct`, `runs`, `mcp`, `acp`, `rpc` or
+    /// `openai`.
     pub by: String,
     /// Time of the start, as in `ts`.
     pub started: String,

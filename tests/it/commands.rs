@@ -33,7 +33,7 @@ pub const FILTERS: &[(&[&str], &str)] = &[
 /// Commands that read no stdin.
 const SOURCES: &[&str] = &[
     "adapters", "demo", "schema", "generate", "config", "ledger", "ps", "history", "prune",
-    "start", "attach", "logs", "send", "permit",
+    "start", "attach", "logs", "send", "permit", "serve",
 ];
 
 /// A whole event.

@@ -60,7 +60,17 @@ cat >bin/codex <<'E'
 #!/bin/sh
 printf '%s\n' '{"type":"thread.started","thread_id":"t"}' '{"type":"turn.started"}' '{"type":"turn.completed"}'
 E
-printf '#!/bin/sh\ncat >/dev/null\n' >bin/curl
+cat >bin/curl <<'E'
+#!/bin/sh
+# The server of a document is real, and is there when its socket is.
+case "$*" in
+*--unix-socket*)
+  until [ -S spile.sock ]; do sleep 0.01; done
+  PATH=${PATH#*:} exec curl -sS "$@"
+  ;;
+esac
+cat >/dev/null
+E
 printf '#!/bin/sh\n' >bin/npm
 chmod +x bin/*
 PATH=$PWD/bin:$PATH
@@ -71,7 +81,7 @@ printf 'test:\n\t@echo all tests pass\n' >Makefile
 
 /// Whether the tools that the documents use are there.
 fn tools() -> bool {
-    let missing: Vec<&str> = ["jq", "make"]
+    let missing: Vec<&str> = ["jq", "make", "curl"]
         .into_iter()
         .filter(|tool| bash(&format!("command -v {tool} >/dev/null")).2 != 0)
         .collect();
@@ -99,6 +109,7 @@ fn every_line_of_the_readme_runs() {
         let shown = line.replace(['"', '$', '`', '\\'], "");
         script.push_str(&format!("echo \"== {shown}\"\n{line}\necho \"README status $?\"\n"));
     }
+    script.push_str("kill $(jobs -p)\n");
     let (stdout, stderr, status) = bash(&script);
     assert_eq!((stderr.as_str(), status), ("", 0), "{stdout}");
     assert_eq!(stdout.matches("README status 0\n").count(), lines.len(), "{stdout}");

@@ -52,6 +52,8 @@ fn made() -> BTreeMap<String, String> {
     made.extend(completions::files());
     made.insert("docs/cli.md".to_owned(), markdown::reference(&commands).unwrap());
     made.insert("docs/runtimes.md".to_owned(), runtimes::table().unwrap());
+    let interface = serde_json::to_string_pretty(&spile::serve::openapi::document()).unwrap();
+    made.insert("docs/openapi.json".to_owned(), interface + "\n");
     made
 }
 
@@ -76,7 +78,7 @@ fn generated_files_are_what_the_code_makes() {
         }
         return;
     }
-    for name in ["docs/cli.md", "docs/runtimes.md"] {
+    for name in ["docs/cli.md", "docs/openapi.json", "docs/runtimes.md"] {
         there.insert(name.into(), std::fs::read(Path::new(ROOT).join(name)).unwrap_or_default());
     }
     let is = |name: &String| there.get(name).map(Vec::as_slice);

@@ -51,6 +51,7 @@ mod replay_keys;
 mod replay_odd;
 mod schema;
 mod secrets;
+mod serve;
 mod spawn;
 mod spool;
 mod stopped;

@@ -183,7 +183,10 @@ stand_in cargo <<'END'
 END
 stand_in spile <<'END'
 #!/bin/sh
-"$SPILE" "$@"
+# A server serves until a signal.
+within=
+[ "$1" = serve ] && within="timeout 2"
+$within "$SPILE" "$@"
 status=$?
 echo "$status spile $*" >>"$LOG"
 exit "$status"

@@ -234,7 +234,10 @@ fn as_argument(path: &Path) -> OsString {
 }
 
 /// The command line with the prompt in it; true if it has a place for one.
-fn with_prompt(argv: Vec<OsString>, prompt: Option<&OsStr>) -> Result<(Vec<OsString>, bool)> {
+pub(super) fn with_prompt(
+    argv: Vec<OsString>,
+    prompt: Option<&OsStr>,
+) -> Result<(Vec<OsString>, bool)> {
     let mut all = Vec::with_capacity(argv.len());
     let (mut behind, mut found) = (false, false);
     for word in argv {

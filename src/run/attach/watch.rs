@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 /// Number of a watched file.
-pub(super) type WatchId = i32;
+pub(in crate::run) type WatchId = i32;
 
 /// Interval of looks at what cannot be watched.
 const UNWATCHED: Duration = Duration::from_millis(50);
@@ -21,17 +21,17 @@ const WATCHED: Duration = Duration::from_millis(500);
 
 /// Watched files and folders.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(in crate::run) struct Watch {
     inotify: Option<OwnedFd>,
 }
 
 /// Interval of looks at a file, or at a folder.
-pub(super) fn interval(watch: Option<WatchId>) -> Duration {
+pub(in crate::run) fn interval(watch: Option<WatchId>) -> Duration {
     if watch.is_some() { WATCHED } else { UNWATCHED }
 }
 
 impl Watch {
-    pub(super) fn open() -> Self {
+    pub(in crate::run) fn open() -> Self {
         #[cfg(target_os = "linux")]
         let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok();
         #[cfg(not(target_os = "linux"))]
@@ -39,13 +39,13 @@ impl Watch {
         Self { inotify }
     }
 
-    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    pub(in crate::run) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.inotify.as_ref().map(AsFd::as_fd)
     }
 
     /// Watches what is written to a file, or moved into a folder; `None` if that is not possible.
     #[cfg(target_os = "linux")]
-    pub(super) fn add(&self, file: impl AsFd) -> Option<WatchId> {
+    pub(in crate::run) fn add(&self, file: impl AsFd) -> Option<WatchId> {
         // The name of the descriptor is that of the file even if the run is renamed.
         let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
         let changes = WatchFlags::MODIFY | WatchFlags::MOVED_TO;
@@ -53,12 +53,12 @@ impl Watch {
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn add(&self, _file: impl AsFd) -> Option<WatchId> {
+    pub(in crate::run) fn add(&self, _file: impl AsFd) -> Option<WatchId> {
         None
     }
 
     /// Ends the watch of a file.
-    pub(super) fn remove(&self, watch: Option<WatchId>) {
+    pub(in crate::run) fn remove(&self, watch: Option<WatchId>) {
         #[cfg(target_os = "linux")]
         if let (Some(inotify), Some(watch)) = (&self.inotify, watch) {
             let _ = inotify::remove_watch(inotify, watch);
@@ -68,7 +68,7 @@ impl Watch {
     }
 
     /// Files that have changed since the last call; `None` stands for all of them.
-    pub(super) fn changes(&self) -> Vec<Option<WatchId>> {
+    pub(in crate::run) fn changes(&self) -> Vec<Option<WatchId>> {
         let mut changes = Vec::new();
         #[cfg(target_os = "linux")]
         if let Some(inotify) = &self.inotify {

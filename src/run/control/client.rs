@@ -16,7 +16,7 @@ use super::{Answer, INFO, Info, RUN_FILES, Request, SOCKET, path, peer, pid_of};
 use crate::run::once::runtime_folder;
 use crate::run::output::warn;
 use crate::run::polling;
-use crate::run::state::StateFolder;
+use crate::run::state::{RunFolder, StateFolder};
 
 const MAX_FILES: usize = 4096;
 
@@ -93,12 +93,22 @@ fn background(
     streams.into_iter().filter(move |stream| state.has_file(stream, &file)).filter_map(
         move |stream| {
             let run = state.run(&stream).ok()??;
-            let folder = run.open_path();
-            let info = read_info(&path(&folder, RUN_FILES, INFO)).filter(|info| wanted(info))?;
-            let client = connect(&folder, info.pid, RUN_FILES)?;
-            Some(Found { info, client })
+            of_run(&run, wanted)
         },
     )
+}
+
+/// Background run of a folder, if it can be asked.
+#[cfg(feature = "serve")]
+pub fn find_background(run: &RunFolder) -> Option<Found> {
+    of_run(run, &|_| true)
+}
+
+fn of_run(run: &RunFolder, wanted: &dyn Fn(&Info) -> bool) -> Option<Found> {
+    let folder = run.open_path();
+    let info = read_info(&path(&folder, RUN_FILES, INFO)).filter(|info| wanted(info))?;
+    let client = connect(&folder, info.pid, RUN_FILES)?;
+    Some(Found { info, client })
 }
 
 fn runs(folder: &Path, wanted: impl Fn(u32, &Info) -> bool) -> Vec<Found> {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,12 @@ pub enum RunLife {
     Alive,
     /// No process of the run lives.
     Over,
+}
+
+impl AsFd for RunFolder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
 }
 
 impl RunFolder {
@@ -108,6 +114,21 @@ impl RunFolder {
     /// Content of `run.json`; `None` if it is missing or cannot be read, as after a power cut.
     pub fn info(&self) -> Option<RunInfo> {
         self.read_json(INFO)
+    }
+
+    /// As [`RunFolder::info`], but an error if it is there and cannot be opened.
+    #[cfg(feature = "serve")]
+    pub fn info_if_any(&self) -> Result<Option<RunInfo>> {
+        match self.open_file(INFO, OFlags::RDONLY) {
+            Err(Errno::NOENT) => Ok(None),
+            file => {
+                let mut bytes = Vec::new();
+                let file = file.with_context(|| self.cannot("open", INFO))?;
+                let read = file.take(MAX_JSON as u64).read_to_end(&mut bytes);
+                read.with_context(|| self.cannot("read", INFO))?;
+                Ok(serde_json::from_slice(&bytes).ok())
+            }
+        }
     }
 
     /// Content of `summary.json`; `None` if it is missing or cannot be read: it is made from the events.

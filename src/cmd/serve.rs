@@ -1,0 +1,115 @@
+//! `spile serve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueHint;
+
+use super::{common, usage};
+use crate::exit::Exit;
+use crate::run::serve::{self, Address, OnExit, Options};
+use crate::serve::agents;
+
+/// Serve background runs by HTTP: start, watch and steer agents
+///
+/// Prints one URL, with the token in its fragment, and serves until SIGTERM or SIGINT; then it exits with 0. Runs belong to no
+/// server: they go on when it ends, those of `spile start` are shown too, and `spile attach` shows those of the server. Only what
+/// --agent and --command define can be started. `GET /openapi.json` describes all routes.
+///
+/// A client sends the token as `Authorization: Bearer TOKEN`. It is the content of serve.token, which only you can read, in
+/// $XDG_RUNTIME_DIR/spile, or else in spile-UID/spile in TMPDIR or /tmp. On a Unix socket every process of yours may ask. A request whose Host or Origin
+/// is not the server's is refused. There is no TLS: other machines come through a proxy.
+///
+/// The exit status is 2 for a wrong option, and 125 if the server cannot listen.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Address to listen at: ADDRESS:PORT or unix:PATH; several are allowed. Beyond this machine it wants --token-file
+    #[arg(long, value_name = "WHERE", default_value = "127.0.0.1:8181", value_parser = Address::parse)]
+    listen: Vec<Address>,
+    /// Agent that may be started; the first one is the default
+    ///
+    /// NAME alone is a runtime whose command line is known: claude, codex, gemini, opencode. The command line is split into
+    /// words once, with quotes, and no shell sees it. A prompt stands at {prompt}, else it is given by the agent's protocol or
+    /// on its stdin, as by `spile start --drive`. A second definition of a name, with {session} in it, is the command line that
+    /// resumes a session.
+    #[arg(long, value_name = "NAME[=COMMANDLINE]")]
+    agent: Vec<String>,
+    /// Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them
+    #[arg(long, value_name = "NAME=COMMANDLINE")]
+    command: Vec<String>,
+    /// Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    wrap: Vec<String>,
+    /// Directory in which runs start; `cwd` of a request leads below it
+    #[arg(long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
+    root: PathBuf,
+    /// File with the token, one word of at least 16 characters, that only you can read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    token_file: Option<PathBuf>,
+    /// Further name by which clients reach the server, as that of a proxy
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Origin whose pages may ask, as https://example.org
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<String>,
+    /// Runs that may live at a time; more are refused with 429
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..))]
+    max_runs: u16,
+    /// Connections at a time; more are refused with 429
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_clients: u32,
+    /// Time for answers to go out after SIGTERM or SIGINT
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = common::duration)]
+    linger: Duration,
+    /// Fate of the runs that a server has started, at its end
+    #[arg(long, value_name = "FATE", default_value = "keep", value_parser = common::named::<OnExit>())]
+    on_exit: OnExit,
+}
+
+const EXAMPLES: &str = "Examples:
+  spile serve --agent claude
+  spile serve --agent claude --agent echo=cat \\
+    --command 'test=make test' --listen unix:spile.sock
+  curl --unix-socket spile.sock http://spile/runs \\
+    --json '{\"prompt\": \"fix the tests\"}'
+  curl --unix-socket spile.sock http://spile/runs | jq .runs";
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    let agents = agents::agents(&args.agent).map_err(usage)?;
+    let commands = agents::commands(&args.command).map_err(usage)?;
+    let forms = agents.iter().flat_map(|agent| agent.resuming.iter().chain([&agent.words]));
+    for words in forms {
+        super::wrap::check_places(words)?;
+    }
+    if let Some(word) = args.wrap.iter().find(|word| !word.starts_with("--") || *word == "--") {
+        return Err(usage(format!("{word:?} is no option: write it as --wrap=--redact")));
+    }
+    if args.token_file.is_none() && !args.listen.iter().all(Address::is_local) {
+        return Err(usage("to listen beyond this machine, name a token with --token-file"));
+    }
+    if let Some(origin) = args.cors.iter().find(|origin| !is_origin(origin)) {
+        return Err(usage(format!("{origin:?} is no origin: write it as https://example.org")));
+    }
+    serve::serve(Options {
+        listen: args.listen,
+        agents,
+        commands,
+        wrap: args.wrap,
+        root: args.root,
+        token_file: args.token_file,
+        hosts: args.host,
+        cors: args.cors,
+        max_runs: args.max_runs.into(),
+        max_clients: usize::try_from(args.max_clients)?,
+        linger: args.linger,
+        on_exit: args.on_exit,
+    })
+}
+
+/// True for a scheme and a host without a path.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or(text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '*']))
+}

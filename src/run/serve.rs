@@ -1,0 +1,198 @@
+//! HTTP server in front of background runs (docs/GUIDE.md). It owns no run: what it shows are the files of the state
+//! directory, what it starts is started by this program's own `start`, and what it steers it steers by control sockets.
+
+mod body;
+mod chat;
+mod control;
+mod events;
+mod export;
+mod listen;
+mod order;
+mod page;
+mod problem;
+mod router;
+mod runs;
+mod stalled;
+mod start;
+mod status;
+mod stream;
+mod texts;
+mod token;
+mod watch;
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, Semaphore, watch as channel};
+
+use super::output::{print, warn};
+use super::state::StateFolder;
+use crate::exit::Exit;
+use crate::runs::history::Operation;
+use crate::serve::agents::{Agent, DirectCommand};
+use crate::serve::doors::{Doors, Token};
+pub use listen::Address;
+use listen::Listener;
+use order::Order;
+use watch::Watch;
+
+/// Options of the server.
+#[derive(Debug)]
+pub struct Options {
+    pub listen: Vec<Address>,
+    /// Agents that may be started, the default one first.
+    pub agents: Vec<Agent>,
+    /// Commands of `/direct`.
+    pub commands: Vec<DirectCommand>,
+    /// Options of `start` for every agent.
+    pub wrap: Vec<String>,
+    /// Directory below which runs are started.
+    pub root: PathBuf,
+    /// File with the token; one of the runtime directory if absent.
+    pub token_file: Option<PathBuf>,
+    pub hosts: Vec<String>,
+    pub cors: Vec<String>,
+    /// Number of runs that may live at a time.
+    pub max_runs: usize,
+    /// Number of connections at a time.
+    pub max_clients: usize,
+    /// Time for answers after a signal that ends the server.
+    pub linger: Duration,
+    pub on_exit: OnExit,
+}
+
+/// Fate of the runs that the server has started, when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExit {
+    /// They go on.
+    Keep,
+    /// They are ended with it.
+    Cancel,
+}
+
+impl crate::named::Named for OnExit {
+    const ALL: &'static [(&'static str, &'static str, Self)] = &[
+        ("keep", "They go on", OnExit::Keep),
+        ("cancel", "They are ended, with all their processes", OnExit::Cancel),
+    ];
+}
+
+/// State that all requests share.
+#[derive(Debug)]
+pub(super) struct App {
+    state: StateFolder,
+    options: Options,
+    doors: Doors,
+    token: Token,
+    root: OwnedFd,
+    watch: Arc<Watch>,
+    order: Arc<Order>,
+    /// Held while runs are counted and started.
+    starting: Mutex<()>,
+    /// Connections that are free.
+    clients: Arc<Semaphore>,
+    /// True from the signal on that ends the server.
+    ends: channel::Sender<bool>,
+    began: Instant,
+    requests: AtomicU64,
+}
+
+/// Serves until a signal.
+pub fn serve(options: Options) -> Result<Exit> {
+    let state = StateFolder::open()?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(&options.root, flags, Mode::empty())
+        .with_context(|| format!("cannot open {}", options.root.display()))?;
+    let token = token::text(options.token_file.as_deref())?;
+    raise_file_limit();
+    let runtime =
+        Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    runtime.block_on(async {
+        let listeners = listen::bind(&options.listen)?;
+        let (order, ordering) = Order::start(&state)?;
+        let listens = listeners.iter().filter_map(Listener::tcp_address).collect();
+        let doors = Doors { listens, hosts: options.hosts.clone(), cors: options.cors.clone() };
+        let tcp = listeners.iter().find(|listener| listener.tcp_address().is_some());
+        let url = tcp.or(listeners.first()).map(|it| it.url(&token)).unwrap_or_default();
+        let app = Arc::new(App {
+            watch: Watch::start(&state)?,
+            order,
+            state,
+            doors,
+            token: Token::new(&token),
+            root,
+            starting: Mutex::default(),
+            clients: Arc::new(Semaphore::new(options.max_clients)),
+            ends: channel::Sender::new(false),
+            began: Instant::now(),
+            requests: AtomicU64::new(0),
+            options,
+        });
+        // Caught from before the address is known, so that whoever has read it may send one.
+        let mut terminate = signal(SignalKind::terminate()).context("cannot catch signals")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch signals")?;
+        for listener in listeners {
+            tokio::spawn(listener.run(app.clone()));
+        }
+        let printed = print(format!("{url}\n").as_bytes());
+        if printed != Exit::Success {
+            return Ok(printed);
+        }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        app.end().await;
+        app.order.end();
+        let _ = tokio::task::spawn_blocking(|| ordering.join()).await;
+        Ok(Exit::Success)
+    })
+}
+
+/// Raises the soft limit of open files to the hard one: each client is a file.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+impl App {
+    /// Ends the server: lets answers go out, and ends its runs if that is wanted.
+    async fn end(self: &Arc<Self>) {
+        let _ = self.ends.send(true);
+        let all = u32::try_from(self.options.max_clients).unwrap_or(u32::MAX);
+        let _ = tokio::time::timeout(self.options.linger, self.clients.acquire_many(all)).await;
+        if self.options.on_exit == OnExit::Cancel {
+            let app = self.clone();
+            let _ = tokio::task::spawn_blocking(move || control::end_all(&app.state)).await;
+        }
+    }
+
+    fn is_ending(&self) -> bool {
+        *self.ends.borrow()
+    }
+
+    /// Number of open connections.
+    fn connections(&self) -> usize {
+        self.options.max_clients - self.clients.available_permits()
+    }
+
+    /// Appends an operation to the history; a failure is reported only.
+    fn record(&self, operation: &Operation) {
+        if let Err(e) = self.state.record(operation) {
+            warn(format_args!("the operation is not in the history: {e:#}"));
+        }
+    }
+
+    fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+}

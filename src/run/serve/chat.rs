@@ -1,0 +1,155 @@
+//! `POST /chat`: each message of a conversation is a run. What was said before stands in the files of its runs alone, so that a
+//! conversation goes on in any server.
+
+use std::io::Read;
+
+use axum::response::Response;
+use hyper::header::{HeaderValue, LOCATION};
+use serde_json::json;
+
+use super::App;
+use super::events::{Wanted, of_run};
+use super::problem::Problem;
+use super::router::{Call, blocking, json as answer};
+use super::runs::{self, Shown, agent, begin};
+use super::start::Start;
+use crate::adapter;
+use crate::codec;
+use crate::drive::Input;
+use crate::event::Event;
+use crate::export::{Format, Options, stage};
+use crate::run::{Clock, new_word};
+use crate::runs::history::Mode;
+use crate::serve::agents::Agent;
+use crate::serve::conversation::{self, Sender};
+use crate::serve::request::{self, check_prompt};
+use crate::stage::Io;
+
+/// Earlier runs that are read for an agent without sessions.
+const MAX_RUNS: usize = 50;
+
+/// Bytes of the events of an earlier run that are read.
+const MAX_EVENTS: u64 = 8 << 20;
+
+/// What continues a conversation.
+struct Next {
+    run: Start,
+    stream: String,
+    resumed: bool,
+}
+
+/// `POST /chat`.
+pub(super) async fn chat(call: Call) -> Result<Response, Problem> {
+    let wanted: request::Chat = call.json()?;
+    check_prompt("message", &wanted.message).map_err(Problem::wrong)?;
+    let id = wanted.conversation.clone().unwrap_or_else(|| format!("c{}", new_word()));
+    conversation::check_id(&id).map_err(Problem::wrong)?;
+    let wants_events = wanted.stream;
+    let (app, name) = (call.app.clone(), id.clone());
+    let Next { run, stream, resumed } = blocking(move || next(&app, &name, wanted)).await?;
+    match begin(&call.app, run, None).await {
+        Ok(_) => {}
+        // Another message was faster, perhaps by another server: it has the number.
+        Err(e) if e.is_taken() => return Err(busy(&stream)),
+        Err(e) => return Err(e),
+    }
+    let mut response = match wants_events {
+        true => of_run(&call.app, &stream, Wanted::all()).await?,
+        false => answer(202, &json!({"conversation": id, "stream": stream, "resumed": resumed})),
+    };
+    if let Ok(location) = HeaderValue::from_str(&format!("/runs/{stream}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+fn busy(stream: &str) -> Problem {
+    Problem::new(409, format!("the conversation waits for the answer of {stream}"))
+}
+
+/// Run of the next message.
+fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
+    let mut earlier: Vec<Shown> = runs::all(&app.state)?;
+    earlier.retain(|run| run.info.conversation.as_deref() == Some(id));
+    if let Some(live) = earlier.iter().find(|run| run.alive) {
+        return Err(busy(&live.stream));
+    }
+    let last = earlier.first();
+    let name = wanted.agent.as_deref().or(last.and_then(|run| run.info.agent.as_deref()));
+    let agent = agent(app, name)?;
+    let numbers = earlier.iter().filter_map(|run| conversation::number(id, &run.stream));
+    let stream = conversation::stream(id, numbers.max().unwrap_or_default() + 1);
+    let session = last.filter(|run| run.info.agent.as_deref() == Some(&*agent.name));
+    let session = session.and_then(|run| Some((run.summary.session.clone()?, run.stream.clone())));
+    let mut run = Start {
+        stream: Some(stream.clone()),
+        context: wanted.context,
+        conversation: Some(id.to_owned()),
+        ..Start::new(Mode::Chat, &agent.name, agent.words.clone())
+    };
+    let continues = continues_sessions(app, &agent);
+    let resumed = match session {
+        Some((session, of)) if agent.resuming.is_some() || continues => {
+            run.words = agent.resume(&session).unwrap_or(run.words);
+            run.session = Some(session).filter(|_| agent.resuming.is_none());
+            run.resumes = Some(of);
+            true
+        }
+        _ => false,
+    };
+    run.prompt = Some(match resumed {
+        true => wanted.message,
+        false => {
+            let mut said = Vec::new();
+            for run in earlier.iter().take(MAX_RUNS).rev() {
+                said.extend(messages(app, run)?);
+            }
+            // An agent that shows no session does not resume the next time either, and its messages must be known.
+            run.log_prompt = agent.resuming.is_none() && !continues;
+            conversation::prompt(&said, &wanted.message)
+        }
+    });
+    Ok(Next { run, stream, resumed })
+}
+
+/// True if the agent's protocol continues a session.
+fn continues_sessions(app: &App, agent: &Agent) -> bool {
+    let from = app.options.wrap.iter().find_map(|option| option.strip_prefix("--from="));
+    let named = adapter::by_command(&agent.words).map(|(spec, _)| spec.name);
+    !Agent::has_prompt(&agent.words)
+        && Input::of(from.or(named).unwrap_or_default(), &agent.words).continues_sessions()
+}
+
+/// Messages of an earlier run.
+fn messages(app: &App, run: &Shown) -> Result<Vec<(Sender, String)>, Problem> {
+    let Some(folder) = app.state.run(&run.stream)? else { return Ok(Vec::new()) };
+    let mut bytes = Vec::new();
+    folder.events()?.take(MAX_EVENTS).read_to_end(&mut bytes).map_err(anyhow::Error::from)?;
+    let mut said = Vec::new();
+    if let Some(prompt) = &run.info.prompt {
+        said.push((Sender::User, conversation::message(prompt).to_owned()));
+    }
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if let Some(text) = codec::decode(line).ok().as_ref().and_then(message_of)
+            && !said.iter().any(|(_, known)| *known == text)
+        {
+            said.push((Sender::User, text));
+        }
+    }
+    let (mut text, mut io) = (stage(Options::of(Format::Text)), Io::default());
+    let now = Clock::start().now();
+    text.on_bytes(now, &bytes, &mut io);
+    text.on_end(now, &mut io);
+    said.push((Sender::Agent, String::from_utf8_lossy(&io.out).trim_end().to_owned()));
+    Ok(said)
+}
+
+/// Text of a message to the agent, without the earlier ones.
+fn message_of(event: &Event<'_>) -> Option<String> {
+    if codec::value_of(event.line, "kind") != Some("\"message\"") {
+        return None;
+    }
+    let data: serde_json::Value =
+        serde_json::from_str(codec::value_of(event.line, "data")?).ok()?;
+    Some(conversation::message(data["text"].as_str()?).to_owned())
+}

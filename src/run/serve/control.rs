@@ -1,0 +1,258 @@
+//! Routes that steer a run by its control socket, and the end of all runs with the server.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use axum::response::Response;
+use hyper::header::HeaderName;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::problem::Problem;
+use super::router::{Call, blocking, json as answer};
+use super::runs;
+use crate::named::Named;
+use crate::run::Clock;
+use crate::run::control::find_background;
+use crate::run::control::{Answer, Ask, CancelTurn, Found, PermitTool, Request, Text, ask_all};
+use crate::run::output::warn;
+use crate::run::state::{RunFolder, RunLife, StateFolder};
+use crate::runs::history::{Mode, Op, Operation, digest};
+use crate::runs::info::State;
+use crate::serve::doors::Form;
+use crate::serve::request::{self, check_prompt};
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// Time for an answer of a run.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Time for a run to say its state.
+const STATE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Time beyond the grace of a run, for its last output.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Grace of a cancel without one, and the longest one.
+const GRACE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
+
+/// Time for runs to end with the server, before they are killed.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// `POST /runs/{id}/cancel`.
+pub(super) async fn cancel(call: Call) -> Result<Response, Problem> {
+    let wanted: request::Cancel = match call.form {
+        Form::Nothing => request::Cancel::default(),
+        _ => call.json()?,
+    };
+    if let Some(then) = &wanted.then {
+        check_prompt("then", then).map_err(Problem::wrong)?;
+    }
+    let grace = match &wanted.grace {
+        None => GRACE.0,
+        Some(text) => crate::time::duration(text)
+            .ok()
+            .filter(|grace| *grace <= GRACE.1)
+            .ok_or_else(|| Problem::wrong("grace is a time up to 10m, as 10s"))?,
+    };
+    let waits = !call.header(&PREFER).is_some_and(|it| it.contains("respond-async"));
+    let ask = Ask::Cancel(CancelTurn {
+        by: Some("control".into()),
+        reason: wanted.reason,
+        grace_ms: u64::try_from(grace.as_millis()).ok(),
+        then: wanted.then.clone(),
+        turn: None,
+    });
+    let mut proof = None;
+    let text = wanted.then.as_deref().map(digest);
+    let patience = if waits { grace + PATIENCE } else { ANSWER_WITHIN };
+    blocking(move || {
+        let last = ask_run(&call, Op::Cancel, text, ask, patience, &mut |answer| match answer {
+            Answer::Accepted { .. } if waits => ControlFlow::Continue(()),
+            Answer::Ended { event, left } => {
+                proof = Some((event.clone(), left.clone()));
+                let more = wanted.then.is_some();
+                if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            }
+            _ => ControlFlow::Break(()),
+        })?;
+        if matches!(last, Answer::Accepted { .. }) {
+            return Ok(answer(202, &json!({"outcome": "accepted"})));
+        }
+        let (event, left) = proof.unwrap_or_default();
+        // The event as it stands in the stream, byte for byte.
+        let event = RawValue::from_string(event).unwrap_or_default();
+        let body = Proof { outcome: outcome(&last), event, left };
+        Ok(answer(200, &body))
+    })
+    .await
+}
+
+/// Proof of a cancel.
+#[derive(serde::Serialize)]
+struct Proof {
+    outcome: &'static str,
+    /// Terminal event of the turn.
+    event: Box<RawValue>,
+    /// Processes that cannot be killed and still run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<i32>,
+}
+
+/// `POST /runs/{id}/messages`.
+pub(super) async fn send(call: Call) -> Result<Response, Problem> {
+    let request::Message { text } = call.json()?;
+    check_prompt("text", &text).map_err(Problem::wrong)?;
+    let sha = Some(digest(&text));
+    let ask = Ask::Send(Text { text, by: Some("http".into()), force: false });
+    one_answer(call, Op::Send, sha, ask).await
+}
+
+/// `POST /runs/{id}/permissions/{pid}`.
+pub(super) async fn permit(call: Call) -> Result<Response, Problem> {
+    let request::Permission { allow, reason } = call.json()?;
+    let reason = reason.or((!allow).then(|| "denied by a person".into()));
+    let id = Some(call.param("pid").to_owned());
+    let ask = Ask::Permit(PermitTool { id, allow, reason, by: Some("http".into()) });
+    one_answer(call, Op::Permit, None, ask).await
+}
+
+async fn one_answer(
+    call: Call,
+    op: Op,
+    text: Option<String>,
+    ask: Ask,
+) -> Result<Response, Problem> {
+    blocking(move || {
+        let first = &mut |_: &Answer| ControlFlow::Break(());
+        let last = ask_run(&call, op, text, ask, ANSWER_WITHIN, first)?;
+        Ok(answer(200, &json!({"outcome": outcome(&last)})))
+    })
+    .await
+}
+
+/// Asks the run of a call, and records the result. `more` decides whether further answers follow; the last one is returned.
+fn ask_run(
+    call: &Call,
+    op: Op,
+    text: Option<String>,
+    ask: Ask,
+    within: Duration,
+    more: &mut dyn FnMut(&Answer) -> ControlFlow<()>,
+) -> Result<Answer, Problem> {
+    let clock = Clock::start();
+    let began = clock.now();
+    let run = runs::find(&call.app.state, call.param("id"))?;
+    let Some(found) = find_background(&run) else {
+        return Err(match runs::Shown::look(&run)?.alive {
+            true => Problem::new(503, "the run does not take requests now"),
+            false => Problem::new(409, "the run is over"),
+        });
+    };
+    let request = Request::to(&found.info, ask);
+    let mut last = Answer::Lost("no answer".into());
+    ask_all(vec![(found, request)], within, &mut |_: &Found, answer| {
+        let flow = more(&answer);
+        last = answer;
+        flow
+    });
+    let now = clock.now();
+    let mut operation = Operation::new(now, op, Mode::Runs, "http");
+    operation.run = Some(run.stream().to_owned());
+    operation.prompt_sha256 = text;
+    operation.outcome = Some(outcome(&last).to_owned());
+    operation.duration_ms = u64::try_from(now.since(began).as_millis()).ok();
+    call.app.record(&operation);
+    match last {
+        Answer::Refused { code, reason } if op == Op::Permit && code == "no_question" => {
+            Err(Problem::new(404, reason))
+        }
+        Answer::Refused { reason, .. } => Err(Problem::new(409, reason)),
+        Answer::Error { reason } | Answer::Lost(reason) => Err(Problem::new(503, reason)),
+        answer => Ok(answer),
+    }
+}
+
+/// State of a run that lives, as it says itself.
+pub(super) fn state(run: &RunFolder) -> Option<State> {
+    let found = find_background(run)?;
+    let request = Request::to(&found.info, Ask::Query);
+    let mut state = None;
+    ask_all(vec![(found, request)], STATE_WITHIN, &mut |_: &Found, answer| {
+        if let Answer::State(answer) = answer {
+            state = Some(match (answer["open"].as_bool(), answer["turn"].as_u64()) {
+                (Some(true), _) => State::Running,
+                (_, Some(0)) => State::Starting,
+                _ => State::Waiting,
+            });
+        }
+        ControlFlow::Break(())
+    });
+    state
+}
+
+/// Answer of a run in a word.
+fn outcome(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Accepted { .. } => "accepted",
+        Answer::Ended { .. } => "ended",
+        Answer::Redirected => "redirected",
+        Answer::Taken => "taken",
+        Answer::Written => "written",
+        Answer::Queued => "queued",
+        Answer::Permitted => "answered",
+        Answer::State(_) => "state",
+        Answer::Refused { .. } => "refused",
+        Answer::Error { .. } => "error",
+        Answer::Lost(_) => "lost",
+    }
+}
+
+/// Ends every run that a server has started: asks its wrap, and kills what is left after a while.
+pub(super) fn end_all(state: &StateFolder) {
+    let ours = |stream: &String| {
+        let info = state.run(stream).ok().flatten().and_then(|run| run.info());
+        let of_server = [Mode::Runs, Mode::Chat, Mode::Direct];
+        info.is_some_and(|info| of_server.iter().any(|mode| mode.name() == info.by))
+    };
+    let streams: Vec<String> =
+        state.streams().unwrap_or_default().into_iter().filter(ours).collect();
+    let until = Instant::now() + END_WITHIN;
+    let signal = |signal| {
+        let live = streams.iter().filter_map(|stream| {
+            let run = state.run(stream).ok().flatten()?;
+            (run.life().ok()? == RunLife::Alive).then_some(run)
+        });
+        let mut count = 0;
+        for run in live {
+            count += 1;
+            let found = find_background(&run);
+            let pid =
+                found.and_then(|found| found.client.pid()).and_then(|pid| i32::try_from(pid).ok());
+            // By a descriptor, so that no other process of that number is meant.
+            if let (Some(signal), Some(pid)) = (signal, pid.and_then(Pid::from_raw))
+                && let Ok(wrap) = pidfd_open(pid, PidfdFlags::empty())
+            {
+                let _ = pidfd_send_signal(wrap, signal);
+            }
+        }
+        count
+    };
+    signal(Some(Signal::TERM));
+    while signal(None) > 0 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    if signal(Some(Signal::KILL)) > 0 {
+        warn("runs did not end in time and were killed");
+    }
+    for stream in &streams {
+        if let Ok(Some(run)) = state.run(stream) {
+            let until = Instant::now() + END_WITHIN;
+            while run.life().is_ok_and(|life| life == RunLife::Alive) && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let _ = run.close();
+        }
+    }
+}

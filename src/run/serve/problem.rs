@@ -1,0 +1,86 @@
+//! Refusal of a request as an answer (RFC 9457).
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde_json::json;
+
+use crate::codec::to_json;
+use crate::serve::doors::Refused;
+
+/// Seconds after which a client that was turned away may come again.
+pub(super) const AGAIN_AFTER: &str = "5";
+
+/// Reason why a request is not carried out.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: u16,
+    detail: String,
+    header: Option<(HeaderName, String)>,
+}
+
+impl Problem {
+    pub(super) fn new(status: u16, detail: impl Into<String>) -> Self {
+        let header = match status {
+            401 => Some((WWW_AUTHENTICATE, "Bearer".to_owned())),
+            429 | 503 => Some((RETRY_AFTER, AGAIN_AFTER.to_owned())),
+            _ => None,
+        };
+        Self { status, detail: detail.into(), header }
+    }
+
+    /// A wrong request.
+    pub(super) fn wrong(detail: impl Into<String>) -> Self {
+        Self::new(400, detail)
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(404, format!("there is no such {what}"))
+    }
+
+    /// True if a run with the wanted stream exists.
+    pub(super) fn is_taken(&self) -> bool {
+        self.status == 400 && self.detail.starts_with("there is a run with the stream ")
+    }
+
+    /// A method that the path does not have.
+    pub(super) fn method(allowed: String) -> Self {
+        let header = Some((ALLOW, allowed));
+        Self { status: 405, detail: "the route has other methods".into(), header }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        Self::new(refused.status(), refused.why())
+    }
+}
+
+/// Failure of the system, as a full disk.
+impl From<anyhow::Error> for Problem {
+    fn from(e: anyhow::Error) -> Self {
+        Self::new(503, format!("{e:#}"))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let title = status.canonical_reason().unwrap_or_default();
+        let body = json!({"status": self.status, "title": title, "detail": self.detail});
+        let mut answer = Response::new(Body::from(to_json(&body) + "\n"));
+        *answer.status_mut() = status;
+        let headers = answer.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            hyper::header::HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some((name, value)) = self.header
+            && let Ok(value) = value.parse()
+        {
+            headers.insert(name, value);
+        }
+        answer
+    }
+}

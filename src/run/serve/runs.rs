@@ -1,0 +1,317 @@
+//! Routes of runs: start, list, one, remove, and direct commands.
+
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::response::Response;
+use hyper::header::{HeaderName, HeaderValue, LOCATION};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::problem::Problem;
+use super::router::{Call, blocking, json as answer};
+use super::start::{Start, start as start_run};
+use super::{App, control};
+use crate::codec::{self, is_stream_id};
+use crate::named::Named;
+use crate::run::Clock;
+use crate::run::state::{Closed, Removed, RunFolder, RunLife, StateFolder};
+use crate::runs::history::{Mode, Op, Operation};
+use crate::runs::info::{RunInfo, State, Summary};
+use crate::serve::agents::{self, Agent};
+use crate::serve::request::{self, StartRun};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Longest idempotency key, in bytes.
+const MAX_KEY: usize = 255;
+
+/// Time from the last event of a run to its summary.
+const SUMMARY_WITHIN: Duration = Duration::from_secs(1);
+
+/// Bytes at the end of an event file in which its last event is looked for.
+const TAIL: u64 = 8 << 10;
+
+/// Runs of a list without a limit, and its largest limit.
+const LIST: (usize, usize) = (100, 1000);
+
+/// Run as the routes show it.
+pub(super) struct Shown {
+    pub stream: String,
+    pub alive: bool,
+    pub info: RunInfo,
+    pub summary: Summary,
+}
+
+impl Shown {
+    /// Looks at a run; one whose wrap has died is closed.
+    pub(super) fn look(run: &RunFolder) -> Result<Self, Problem> {
+        let mut summary = run.summary().unwrap_or_default();
+        let mut alive = run.life()? == RunLife::Alive;
+        let until = Instant::now() + SUMMARY_WITHIN;
+        // Whoever has seen the end of a run finds it over: the summary follows at once.
+        while alive && !summary.state.is_over() && has_ended(run) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+            summary = run.summary().unwrap_or_default();
+        }
+        if !alive {
+            match run.close()? {
+                Closed::Held => alive = true,
+                Closed::Already => summary = run.summary().unwrap_or(summary),
+                Closed::Done(closing) | Closed::ReadOnly(closing, _) => summary = closing.summary,
+            }
+        }
+        alive &= !summary.state.is_over();
+        if alive {
+            // The summary is that of the last turn that has ended.
+            summary.state = control::state(run).unwrap_or(summary.state);
+        }
+        let info = run.info().unwrap_or_default();
+        Ok(Self { stream: run.stream().to_owned(), alive, info, summary })
+    }
+
+    /// The run as JSON. The run token is the server's affair.
+    pub(super) fn json(&self) -> Value {
+        let mut all = json!({"stream": self.stream, "alive": self.alive});
+        let info = serde_json::to_value(&self.info).unwrap_or_default();
+        let summary = serde_json::to_value(&self.summary).unwrap_or_default();
+        for (name, value) in info.as_object().into_iter().chain(summary.as_object()).flatten() {
+            if name != "control" {
+                all[name] = value.clone();
+            }
+        }
+        all
+    }
+}
+
+/// True if the last event of a run is its end.
+fn has_ended(run: &RunFolder) -> bool {
+    let mut tail = [0; TAIL as usize];
+    let read = run.events().and_then(|file| {
+        let place = file.metadata()?.len().saturating_sub(TAIL);
+        Ok(file.read_at(&mut tail, place)?)
+    });
+    let tail = &tail[..read.unwrap_or_default()];
+    let Some(tail) = tail.strip_suffix(b"\n") else { return false };
+    let last = tail.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let event = codec::decode(last);
+    event.is_ok_and(|event| codec::value_of(event.line, "kind") == Some("\"exit\""))
+}
+
+/// Opens a run by the `id` of the path.
+pub(super) fn find(state: &StateFolder, id: &str) -> Result<RunFolder, Problem> {
+    let missing = || Problem::not_found("run");
+    if !is_stream_id(id) {
+        return Err(missing());
+    }
+    state.run(id)?.ok_or_else(missing)
+}
+
+/// `POST /runs`.
+pub(super) async fn start(call: Call) -> Result<Response, Problem> {
+    let wanted: StartRun = call.json()?;
+    wanted.check().map_err(Problem::wrong)?;
+    let agent = agent(&call.app, wanted.agent.as_deref())?;
+    let (words, session) = match &wanted.session {
+        None => (agent.words.clone(), None),
+        Some(session) => match agent.resume(session) {
+            Some(words) => (words, None),
+            None => (agent.words.clone(), wanted.session.clone()),
+        },
+    };
+    let key = call.header(&IDEMPOTENCY_KEY).map(str::to_owned);
+    if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {
+        return Err(Problem::wrong(format!(
+            "Idempotency-Key has 1 to {MAX_KEY} printable characters"
+        )));
+    }
+    let run = Start {
+        prompt: Some(wanted.prompt),
+        context: wanted.context,
+        label: wanted.label,
+        cwd: wanted.cwd,
+        each: wanted.each.unwrap_or(1),
+        limits: wanted.limits,
+        session,
+        conversation: wanted.conversation,
+        request: key.is_some().then(|| digest(&[&call.body])),
+        ..Start::new(Mode::Runs, &agent.name, words)
+    };
+    let streams = begin(&call.app, run, key).await?;
+    Ok(started(&streams))
+}
+
+/// `POST /direct`.
+pub(super) async fn direct(call: Call) -> Result<Response, Problem> {
+    let wanted: request::Direct = call.json()?;
+    let (name, words) = agents::direct(&wanted.command).map_err(Problem::wrong)?;
+    let command = call.app.options.commands.iter().find(|command| command.name == name);
+    let command = command.ok_or_else(|| Problem::not_found("command"))?;
+    let words = command.call(&words).map_err(Problem::wrong)?;
+    let streams = begin(&call.app, Start::new(Mode::Direct, &name, words), None).await?;
+    match (wanted.stream, streams.first()) {
+        (true, Some(stream)) => {
+            super::events::of_run(&call.app, stream, super::events::Wanted::all()).await
+        }
+        _ => Ok(started(&streams)),
+    }
+}
+
+/// Agent of a name; the default one without a name.
+pub(super) fn agent(app: &App, name: Option<&str>) -> Result<Agent, Problem> {
+    let agents = &app.options.agents;
+    let found = match name {
+        None => agents.first(),
+        Some(name) => agents.iter().find(|agent| agent.name == name),
+    };
+    found.cloned().ok_or_else(|| Problem::not_found("agent"))
+}
+
+/// Starts runs, one request at a time. With a key each has its stream by it, so that none is started twice.
+pub(super) async fn begin(
+    app: &Arc<App>,
+    run: Start,
+    key: Option<String>,
+) -> Result<Vec<String>, Problem> {
+    let app = app.clone();
+    let guard = app.clone();
+    let _one = guard.starting.lock().await;
+    if app.is_ending() {
+        return Err(Problem::new(503, "the server shuts down"));
+    }
+    let streams = match key {
+        None => blocking(move || start_run(&app, &run)).await?,
+        Some(key) => blocking(move || start_keyed(&app, &run, &key)).await?,
+    };
+    Ok(streams)
+}
+
+/// Starts the runs of a key that are missing.
+fn start_keyed(app: &App, run: &Start, key: &str) -> Result<Vec<String>, Problem> {
+    let base = format!("k-{}", &digest(&[b"token\0", key.as_bytes()])[..40]);
+    let mut streams = Vec::new();
+    for index in 1..=run.each {
+        let stream = if run.each == 1 { base.clone() } else { format!("{base}.{index}") };
+        let one = Start { stream: Some(stream.clone()), each: 1, ..run.clone() };
+        // A key for one run is another request than the same key for several.
+        for other in [&base, &format!("{base}.1"), &stream] {
+            is_there(app, &one, other)?;
+        }
+        if !is_there(app, &one, &stream)? {
+            match start_run(app, &one) {
+                Ok(_) => {}
+                // Another server may have been faster.
+                Err(e) if !is_there(app, &one, &stream)? => return Err(e),
+                Err(_) => {}
+            }
+        }
+        streams.push(stream);
+    }
+    Ok(streams)
+}
+
+/// True if the run of a key exists; a conflict if another request has started it.
+fn is_there(app: &App, run: &Start, stream: &str) -> Result<bool, Problem> {
+    let Some(found) = app.state.run(stream)? else { return Ok(false) };
+    match found.info() {
+        Some(info) if info.request == run.request => Ok(true),
+        _ => Err(Problem::new(409, "this Idempotency-Key was used for another request")),
+    }
+}
+
+/// Answer to a start.
+pub(super) fn started(streams: &[String]) -> Response {
+    let first = streams.first().map(String::as_str).unwrap_or_default();
+    let mut response = answer(202, &json!({"stream": first, "streams": streams}));
+    if let Ok(location) = HeaderValue::from_str(&format!("/runs/{first}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
+}
+
+/// `GET /runs`.
+pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+    let state = match call.query("state") {
+        None => None,
+        Some(name) => {
+            Some(State::by_name(name).ok_or_else(|| Problem::wrong("there is no such state"))?)
+        }
+    };
+    let limit = limit(&call, LIST)?;
+    let runs = blocking(move || {
+        let mut runs = all(&call.app.state)?;
+        if let Some(before) = call.query("before") {
+            let place = runs.iter().position(|run| run.stream == before);
+            runs.drain(..=place.ok_or_else(|| Problem::not_found("run"))?);
+        }
+        let wanted = |name: &str, value: &Option<String>| {
+            call.query(name).is_none_or(|wanted| value.as_deref() == Some(wanted))
+        };
+        runs.retain(|run| {
+            state.is_none_or(|state| run.summary.state == state)
+                && wanted("label", &run.info.label)
+                && wanted("agent", &run.info.agent)
+        });
+        Ok(runs.iter().take(limit).map(Shown::json).collect::<Vec<_>>())
+    });
+    Ok(answer(200, &json!({"runs": runs.await?})))
+}
+
+/// All runs, the last started first.
+pub(super) fn all(state: &StateFolder) -> Result<Vec<Shown>, Problem> {
+    let mut runs = Vec::new();
+    for stream in state.streams()? {
+        // One that is removed meanwhile is none.
+        let Some(run) = state.run(&stream)? else { continue };
+        runs.extend(Shown::look(&run).ok());
+    }
+    runs.sort_by(|a, b| (&b.info.started, &b.stream).cmp(&(&a.info.started, &a.stream)));
+    Ok(runs)
+}
+
+/// `limit` of the query.
+pub(super) fn limit(call: &Call, (usual, most): (usize, usize)) -> Result<usize, Problem> {
+    let Some(text) = call.query("limit") else { return Ok(usual) };
+    let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+    limit.ok_or_else(|| Problem::wrong(format!("limit is a number from 1 to {most}")))
+}
+
+/// `GET /runs/{id}`.
+pub(super) async fn one(call: Call) -> Result<Response, Problem> {
+    let run = blocking(move || Shown::look(&find(&call.app.state, call.param("id"))?)).await?;
+    Ok(answer(200, &run.json()))
+}
+
+fn lives() -> Problem {
+    Problem::new(409, "the run lives: cancel it first")
+}
+
+/// `DELETE /runs/{id}`.
+pub(super) async fn delete(call: Call) -> Result<Response, Problem> {
+    blocking(move || {
+        let app = &call.app;
+        let run = find(&app.state, call.param("id"))?;
+        if Shown::look(&run)?.alive {
+            return Err(lives());
+        }
+        match app.state.remove(run.stream())? {
+            Removed::Done => {}
+            Removed::No if app.state.run(run.stream())?.is_some() => return Err(lives()),
+            Removed::No => return Err(Problem::not_found("run")),
+        }
+        let mut operation = Operation::new(Clock::start().now(), Op::Prune, Mode::Runs, "http");
+        operation.run = Some(run.stream().to_owned());
+        operation.outcome = Some("removed".into());
+        app.record(&operation);
+        Ok(answer(200, &json!({"stream": run.stream(), "removed": true})))
+    })
+    .await
+}
+
+/// SHA-256 of several pieces of bytes, in hexadecimal.
+pub(super) fn digest(pieces: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    pieces.iter().for_each(|piece| hash.update(piece));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,119 @@
+//! Routes about the server itself.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use axum::response::Response;
+use serde_json::json;
+
+use super::problem::Problem;
+use super::router::{Call, blocking, json as answer, typed};
+use super::{App, runs};
+use crate::named::Named;
+use crate::runs::info::State;
+use crate::serve::openapi;
+
+/// `GET /healthz`.
+pub(super) async fn health(call: Call) -> Result<Response, Problem> {
+    blocking(move || {
+        let stats = rustix::fs::statvfs(call.app.state.path()).map_err(anyhow::Error::from)?;
+        let is_full = stats.f_bavail == 0;
+        let is_readonly = stats.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY);
+        if is_full || is_readonly {
+            return Err(Problem::new(503, "the state directory cannot be written"));
+        }
+        Ok(typed(200, "text/plain", "ok\n"))
+    })
+    .await
+}
+
+/// `GET /status`.
+pub(super) async fn status(call: Call) -> Result<Response, Problem> {
+    blocking(move || {
+        let app = &call.app;
+        let numbers = Numbers::of(app)?;
+        let states: BTreeMap<&str, u64> = numbers.states.iter().copied().collect();
+        Ok(answer(
+            200,
+            &json!({
+                "version": env!("CARGO_PKG_VERSION"),
+                "uptime_s": app.began.elapsed().as_secs(),
+                "agents": app.options.agents.iter().map(|agent| &agent.name).collect::<Vec<_>>(),
+                "commands": app.options.commands.iter().map(|it| &it.name).collect::<Vec<_>>(),
+                "runs": states,
+                "live": numbers.live,
+                "clients": app.connections(),
+                "limits": {"max_runs": app.options.max_runs, "max_clients": app.options.max_clients},
+                "disk_free_bytes": numbers.free,
+            }),
+        ))
+    })
+    .await
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics(call: Call) -> Result<Response, Problem> {
+    blocking(move || {
+        let app = &call.app;
+        let numbers = Numbers::of(app)?;
+        let mut text = String::new();
+        let mut metric = |name: &str, kind: &str, about: &str, values: &[(String, u64)]| {
+            let _ = writeln!(text, "# HELP spile_{name} {about}\n# TYPE spile_{name} {kind}");
+            for (labels, value) in values {
+                let _ = writeln!(text, "spile_{name}{labels} {value}");
+            }
+        };
+        let one = |value: u64| [(String::new(), value)];
+        let count = |count: usize| one(u64::try_from(count).unwrap_or(u64::MAX));
+        let states: Vec<_> =
+            numbers.states.iter().map(|(name, n)| (format!("{{state=\"{name}\"}}"), *n)).collect();
+        metric("runs", "gauge", "Runs in the state directory, by state.", &states);
+        metric("runs_live", "gauge", "Runs of which a process lives.", &one(numbers.live));
+        metric("runs_max", "gauge", "Runs that may live at a time.", &count(app.options.max_runs));
+        metric("clients", "gauge", "Open connections.", &count(app.connections()));
+        metric("clients_max", "gauge", "Connections at a time.", &count(app.options.max_clients));
+        let requests = app.requests.load(Ordering::Relaxed);
+        metric("requests_total", "counter", "Requests since the start.", &one(requests));
+        metric(
+            "uptime_seconds",
+            "gauge",
+            "Time since the start.",
+            &one(app.began.elapsed().as_secs()),
+        );
+        metric(
+            "disk_free_bytes",
+            "gauge",
+            "Free bytes for the state directory.",
+            &one(numbers.free),
+        );
+        Ok(typed(200, "text/plain; version=0.0.4", text))
+    })
+    .await
+}
+
+/// `GET /openapi.json`.
+pub(super) fn openapi() -> Response {
+    answer(200, &openapi::document())
+}
+
+struct Numbers {
+    /// Number of runs in each state.
+    states: Vec<(&'static str, u64)>,
+    live: u64,
+    free: u64,
+}
+
+impl Numbers {
+    fn of(app: &App) -> Result<Self, Problem> {
+        let mut states: Vec<_> = State::ALL.iter().map(|(name, ..)| (*name, 0)).collect();
+        let mut live = 0;
+        for run in runs::all(&app.state)? {
+            live += u64::from(run.alive);
+            let name = run.summary.state.name();
+            states.iter_mut().filter(|(known, _)| *known == name).for_each(|(_, n)| *n += 1);
+        }
+        let stats = rustix::fs::statvfs(app.state.path()).map_err(anyhow::Error::from)?;
+        Ok(Self { states, live, free: stats.f_bavail.saturating_mul(stats.f_frsize) })
+    }
+}

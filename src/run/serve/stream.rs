@@ -1,0 +1,244 @@
+//! `GET /stream`: the events of all runs. A client is a place in their order; a slow one costs nothing and loses nothing.
+
+use std::convert::Infallible;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream::unfold;
+use hyper::header::HeaderValue;
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::events::{ALIVE_EVERY, last_event_id, random};
+use super::order::{Order, RunFile, Seen};
+use super::problem::Problem;
+use super::router::{Call, typed};
+use crate::serve::index::{Position, Record};
+use crate::serve::only::Only;
+use crate::serve::sse;
+
+/// Records that are read at once.
+const RECORDS: usize = 1024;
+
+/// Bytes of events after which a part of the answer ends.
+const PART: usize = 128 << 10;
+
+/// `GET /stream`.
+pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
+    let order = call.app.order.clone();
+    let seen = order.seen.subscribe();
+    let now = *seen.borrow();
+    let ends_at = match call.query("until") {
+        None => None,
+        Some("now") => Some(now.count),
+        Some(_) => return Err(Problem::wrong("until is now")),
+    };
+    let mut client = Client {
+        order,
+        seen,
+        ends: call.app.ends.subscribe(),
+        position: Position { epoch: now.epoch, number: 0 },
+        stream: call.query("stream").map(str::to_owned),
+        label: call.query("label").map(str::to_owned),
+        only: call.query("only").map(Only::parse).transpose().map_err(Problem::wrong)?,
+        ends_at,
+        first: Vec::new(),
+        gap: None,
+    };
+    sse::retry(&mut client.first, random());
+    match last_event_id(&call) {
+        None => {}
+        Some("now") => client.position.number = now.count,
+        Some(asked) => client.go_to(asked, now),
+    }
+    let parts = unfold(client, |mut client| async move {
+        let part = client.next().await?;
+        Some((Ok::<_, Infallible>(part), client))
+    });
+    let mut answer = typed(200, "text/event-stream", Body::from_stream(parts));
+    answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(answer)
+}
+
+#[derive(Debug)]
+struct Client {
+    order: Arc<Order>,
+    seen: watch::Receiver<Seen>,
+    ends: watch::Receiver<bool>,
+    position: Position,
+    stream: Option<String>,
+    label: Option<String>,
+    only: Option<Only>,
+    /// Number of the last event that is wanted.
+    ends_at: Option<u64>,
+    /// Sent before all events.
+    first: Vec<u8>,
+    /// Numbers, from and to, of events that are lost and not told yet.
+    gap: Option<(u64, u64)>,
+}
+
+impl Client {
+    /// Goes behind the event with this id. Where there is none in this order, it begins at the start, and says so.
+    fn go_to(&mut self, asked: &str, now: Seen) {
+        let known = Position::parse(asked);
+        match known.filter(|it| it.epoch == now.epoch && it.number <= now.count) {
+            Some(position) => self.position = position,
+            None => {
+                let to = self.position.to_string();
+                sse::message(&mut self.first, "gap", &json!({"asked": asked, "to": to}));
+            }
+        }
+    }
+
+    /// Next part of the answer; `None` at its end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if !self.first.is_empty() {
+            return Some(std::mem::take(&mut self.first).into());
+        }
+        loop {
+            let seen = *self.seen.borrow_and_update();
+            if seen.epoch != self.position.epoch {
+                // The client comes again, and is told.
+                return None;
+            }
+            if self.position.number < seen.count {
+                let part = self.read(seen.count).ok()?;
+                if !part.is_empty() {
+                    return Some(part);
+                }
+                // Others have their turn while nothing is wanted.
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let mut rest = Vec::new();
+            self.tell_gap(&mut rest);
+            if !rest.is_empty() {
+                return Some(rest.into());
+            }
+            if *self.ends.borrow() || self.ends_at.is_some_and(|end| self.position.number >= end) {
+                return None;
+            }
+            tokio::select! {
+                changed = self.seen.changed() => changed.ok()?,
+                _ = self.ends.wait_for(|ends| *ends) => return None,
+                () = tokio::time::sleep(ALIVE_EVERY) => {
+                    let mut alive = Vec::new();
+                    sse::alive(&mut alive, Some(self.position));
+                    return Some(alive.into());
+                }
+            }
+        }
+    }
+
+    /// Events behind the position, up to the one with the number `last`.
+    fn read(&mut self, last: u64) -> io::Result<Bytes> {
+        let wants_all = self.stream.is_none() && self.label.is_none() && self.only.is_none();
+        if wants_all
+            && self.gap.is_none()
+            && let Some((part, number)) = self.order.newest(self.position.number)
+        {
+            self.position.number = number;
+            return Ok(part);
+        }
+        let left = usize::try_from(last - self.position.number).unwrap_or(RECORDS);
+        let records = self.order.records(self.position.number, left.min(RECORDS))?;
+        if records.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut part = Vec::new();
+        let mut records = records.as_slice();
+        while let Some(first) = records.first() {
+            let count = records.iter().take_while(|next| is_behind(first, next)).count().max(1);
+            let (span, rest) = records.split_at(count);
+            records = rest;
+            let run = match first {
+                Some(first) => self.order.file(&first.run).map_err(io::Error::other)?,
+                None => None,
+            };
+            match run {
+                None => self.lose(span.len() as u64),
+                Some(run) if !self.wants(&run) => self.position.number += span.len() as u64,
+                Some(run) => self.read_span(&run, span, &mut part)?,
+            }
+            if part.len() >= PART {
+                break;
+            }
+        }
+        Ok(part.into())
+    }
+
+    fn wants(&self, run: &RunFile) -> bool {
+        self.stream.as_ref().is_none_or(|stream| *stream == run.stream)
+            && self.label.as_ref().is_none_or(|label| run.label.as_ref() == Some(label))
+    }
+
+    /// Appends events that follow each other in the file of a run.
+    fn read_span(
+        &mut self,
+        run: &RunFile,
+        span: &[Option<Record>],
+        part: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let mut records = span.iter().flatten().peekable();
+        while let Some(first) = records.peek().copied() {
+            let mut taken = Vec::new();
+            let mut length = 0;
+            while let Some(next) =
+                records.next_if(|next| taken.is_empty() || next.end() - first.offset <= PART as u64)
+            {
+                length = next.end() - first.offset;
+                taken.push(next);
+            }
+            let mut bytes =
+                vec![0; usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?];
+            if let Err(e) = run.file.read_exact_at(&mut bytes, first.offset) {
+                // Events that are not in the file any more are lost.
+                if e.kind() != io::ErrorKind::UnexpectedEof {
+                    return Err(e);
+                }
+                self.lose(taken.len() as u64);
+                continue;
+            }
+            part.reserve(bytes.len() + 64 * taken.len());
+            for record in taken {
+                let start = usize::try_from(record.offset - first.offset).unwrap_or_default();
+                let line = &bytes[start..start + record.length as usize];
+                self.position.number += 1;
+                if self.only.as_ref().is_none_or(|only| only.admits(line)) {
+                    self.tell_gap(part);
+                    sse::event(part, self.position, line);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes events that are lost.
+    fn lose(&mut self, count: u64) {
+        let from = self.gap.map_or(self.position.number + 1, |(from, _)| from);
+        self.position.number += count;
+        self.gap = Some((from, self.position.number));
+    }
+
+    /// Says once which events are lost. Whose they were is not known, so a client that wants some runs only is not told.
+    fn tell_gap(&mut self, out: &mut Vec<u8>) {
+        let Some((from, to)) = self.gap.take() else { return };
+        if self.stream.is_none() && self.label.is_none() {
+            let id = |number| Position { number, ..self.position }.to_string();
+            sse::message(out, "gap", &json!({"from": id(from), "to": id(to)}));
+        }
+    }
+}
+
+/// True if the event of a record follows that of another in the same file, or both have no record that can be read.
+fn is_behind(first: &Option<Record>, next: &Option<Record>) -> bool {
+    match (first, next) {
+        (Some(first), Some(next)) => first.run == next.run && next.offset >= first.offset,
+        (None, None) => true,
+        _ => false,
+    }
+}

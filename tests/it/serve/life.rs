@@ -1,0 +1,131 @@
+//! The end of the server, and what goes on without it.
+
+use rustix::process::Signal;
+use serde_json::json;
+use spile::run::state::RunLife;
+
+use super::Server;
+use crate::background::{Home, ends, has_process, wait_for};
+use crate::harness::{Live, bin};
+
+#[test]
+fn runs_outlive_the_server_and_the_next_one_shows_them() {
+    let home = Home::new();
+    for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
+        let server = Server::start(&home, &[]);
+        let stream = server.run(&json!({"agent": "sleep", "prompt": "x"}));
+        let mut live = server
+            .request("GET", &format!("/runs/{stream}/events"))
+            .header("Accept", "text/event-stream")
+            .open();
+        live.until("begun");
+        server.live.signal(signal);
+        // The stream ends, so that the client comes again.
+        while live.part().is_some() {}
+        let (rest, status) = server.live.end();
+        assert!(rest.is_empty(), "{rest:?}");
+        assert_eq!(status, if signal == Signal::KILL { 137 } else { 0 });
+        assert_eq!(home.folder_of(&stream).life().unwrap(), RunLife::Alive);
+        let next = Server::start(&home, &[]);
+        assert_eq!(next.get(&format!("/runs/{stream}")).expect(200)["alive"], true);
+        next.post(&format!("/runs/{stream}/cancel"), &json!({"grace": "1s"})).expect(200);
+        assert_eq!(ends(&next.events(&stream)), (1, 1));
+        home.clean(&stream);
+    }
+}
+
+#[test]
+fn runs_end_with_the_server_if_that_is_wanted() {
+    let home = Home::new();
+    let server = Server::start(
+        &home,
+        &[
+            "--on-exit",
+            "cancel",
+            "--agent",
+            "stubborn=sh -c 'trap \"\" TERM INT; echo be\"\"gun; sleep 1000'",
+            "--wrap=--grace=500ms",
+        ],
+    );
+    let other = home.start(&[], "sleep 1000");
+    let mut variables = Vec::new();
+    let mut streams = Vec::new();
+    for agent in ["sleep", "stubborn"] {
+        let stream = server.run(&json!({"agent": agent, "prompt": "x"}));
+        server.request("GET", &format!("/runs/{stream}/events")).open().until("begun");
+        variables.push(format!("SPILE_RUN={}", home.folder_of(&stream).info().unwrap().control));
+        streams.push(stream);
+    }
+    assert!(variables.iter().all(|variable| has_process(variable)));
+    server.live.signal(Signal::TERM);
+    assert_eq!(server.live.end().1, 0);
+    assert!(!variables.iter().any(|variable| has_process(variable)));
+    for stream in streams {
+        assert_eq!(ends(&home.ended(&stream)), (1, 1));
+    }
+    // A run of the command line is not the server's.
+    assert_eq!(home.folder_of(&other).life().unwrap(), RunLife::Alive);
+    assert_eq!(home.run(&["cancel", &other, "--grace", "1s"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_run_whose_wrap_is_killed_is_closed_for_those_who_wait() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let stream = server.run(&json!({"agent": "sleep", "prompt": "x"}));
+    let mut live = server.request("GET", &format!("/runs/{stream}/events")).open();
+    live.until("begun");
+    let control = home.folder_of(&stream).path().join("control.json");
+    let info: serde_json::Value = serde_json::from_slice(&std::fs::read(control).unwrap()).unwrap();
+    let wrap = i32::try_from(info["pid"].as_i64().unwrap()).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(wrap).unwrap(), Signal::KILL)
+        .unwrap();
+    let rest = live.until(r#""kind":"exit""#);
+    assert!(rest.contains(r#""lost":true"#), "{rest}");
+    assert_eq!(live.part(), None);
+    home.clean(&stream);
+}
+
+#[test]
+fn the_binary_may_be_replaced_or_removed_under_the_server() {
+    let home = Home::new();
+    let binary = home.path().join("spile");
+    std::fs::copy(bin(), &binary).unwrap();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--agent", "echo=cat"];
+    let mut live = Live::spawn(&mut home.command(binary.to_str().unwrap(), &args));
+    let url = live.line().unwrap();
+    let (address, token) = url.trim_end().split_once("/#token=").unwrap();
+    let address = address.strip_prefix("http://").unwrap().to_owned();
+    let server = Server { live, address, token: token.to_owned() };
+    let works = || {
+        let stream = server.run(&json!({"prompt": "x"}));
+        assert_eq!(ends(&server.events(&stream)), (1, 1));
+    };
+    works();
+    let fresh = home.path().join("fresh");
+    std::fs::copy(bin(), &fresh).unwrap();
+    std::fs::rename(&fresh, &binary).unwrap();
+    works();
+    std::fs::remove_file(&binary).unwrap();
+    works();
+}
+
+#[test]
+fn what_was_asked_before_the_end_is_answered() {
+    let home = Home::new();
+    let stubborn = "stubborn=sh -c 'trap \"\" TERM INT; echo be\"\"gun; sleep 1000'";
+    let server = Server::start(&home, &["--agent", stubborn]);
+    let stream = server.run(&json!({"agent": "stubborn", "prompt": "x"}));
+    server.request("GET", &format!("/runs/{stream}/events")).open().until("begun");
+    let running = server.get(&format!("/runs/{stream}")).expect(200);
+    assert_eq!((&running["state"], &running["alive"]), (&json!("running"), &json!(true)));
+    assert_eq!(server.get("/runs?state=running").expect(200)["runs"], json!([running]));
+    let path = format!("/runs/{stream}/cancel");
+    let cancel = server.request("POST", &path).json(&json!({"grace": "1s"}));
+    let waiting = std::thread::spawn(move || cancel.send());
+    // The cancel, and the question itself.
+    wait_for("the cancel", || server.get("/status").expect(200)["clients"] == 2);
+    server.live.signal(Signal::TERM);
+    assert_eq!(waiting.join().unwrap().status, 200);
+    assert_eq!(server.live.end().1, 0);
+}
