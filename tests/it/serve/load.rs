@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use spile::run::state::{RunFolder, RunLock};
 use spile::runs::info::RunInfo;
 
@@ -95,12 +95,17 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// Number of clients: each takes two open files in the bare loop.
+/// Number of clients. Each takes two open files of this process in the bare loop; root may raise the limit.
 fn clients(wanted: u64) -> usize {
+    let needed = 2 * wanted + 1000;
     let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).unwrap();
-    let room = limit.maximum.unwrap_or(u64::MAX).saturating_sub(1000) / 2;
+    let highest = limit.maximum.unwrap_or(u64::MAX);
+    let raised = Rlimit { current: Some(needed), maximum: Some(needed.max(highest)) };
+    if highest >= needed || setrlimit(Resource::Nofile, raised).is_err() {
+        limit.current = limit.maximum;
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
+    let room = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX).saturating_sub(1000) / 2;
     usize::try_from(wanted.min(room)).unwrap()
 }
 
@@ -180,14 +185,15 @@ fn many_clients_get_each_event_soon_and_cost_little() {
     source.emit("first");
     drop(connect(&server, 20));
     let before = memory(&server);
-    let mut clients = Clients::new(connect(&server, count));
-    served(&mut source, &mut clients, 3, 60);
-    let each = memory(&server).saturating_sub(before) / count as u64;
-    // The machine has others to serve: of five pairs the best one counts.
+    let mut each = 0;
+    // The machine has others to serve: of several pairs the best one counts.
     let mut best = (f64::MAX, Duration::ZERO, Duration::ZERO);
-    for _ in 0..5 {
-        let ours = served(&mut source, &mut clients, 10, 60);
+    for _ in 0..3 {
         let theirs = bare(count, 10);
+        let mut clients = Clients::new(connect(&server, count));
+        served(&mut source, &mut clients, 3, 60);
+        each = memory(&server).saturating_sub(before) / count as u64;
+        let ours = served(&mut source, &mut clients, 10, 60);
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
         if ratio < best.0 {
             best = (ratio, ours, theirs);
