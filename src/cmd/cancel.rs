@@ -56,7 +56,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "By name")]
 struct Named {
-    /// Streams whose turn to cancel; see `spile ps`. As a filter: files to read, - is stdin
+    /// Streams or labels of runs whose turn to cancel; see `spile ps`. As a filter: files to read, - is stdin
     #[arg(value_name = "STREAM|FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["label", "all", "last"])]
     streams: Vec<OsString>,
     /// Every run with this label
@@ -188,8 +188,12 @@ impl Named {
             all.into_iter().map(|found| (found.info.stream.clone(), found)).collect();
         for stream in &self.streams {
             let stream = stream.to_string_lossy();
-            let runs = find(&|info| is_of(&stream, &info.stream));
-            found.extend(runs.into_iter().map(|run| (stream.clone().into_owned(), run)));
+            let mut runs = find(&|info| is_of(&stream, &info.stream));
+            if runs.is_empty() {
+                let of_label = find(&|info| info.label.as_deref() == Some(&*stream)).into_iter();
+                found.extend(of_label.map(|run| (run.info.stream.clone(), run)));
+            }
+            found.extend(runs.drain(..).map(|run| (stream.clone().into_owned(), run)));
         }
         if found.is_empty() {
             run::warn("nothing runs by that name; `spile ps` lists what runs");

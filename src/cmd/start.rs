@@ -149,6 +149,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     let streams: Vec<String> = started.iter().map(|stream| format!("{stream}\n")).collect();
     let printed = run::print(streams.concat().as_bytes());
+    if printed != Exit::Success {
+        run::warn(format_args!("these runs were started all the same: {}", started.join(" ")));
+    }
     if !background.wait {
         return Ok(printed);
     }

@@ -128,6 +128,8 @@ impl Background {
 
 /// Starts a shell command that is told of the end of a run, and waits for it.
 pub fn notify(command: &str, stream: &str, run: &RunFolder) -> Result<()> {
+    // What is missing in its file, after a full disk or a wait that has ended.
+    run.close()?;
     let cannot = || "cannot start the command of --notify";
     let mut shell = Command::new("sh")
         .args(["-c", command])

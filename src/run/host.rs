@@ -92,6 +92,8 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
             let mut plan_prompt = plan.drive.as_mut().and_then(|drive| drive.prompt.take());
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.begin(shown);
+            let pid = host.agent.pid;
+            host.run_file.iter_mut().for_each(|file| file.report(pid));
             let prompt = plan_prompt.take();
             prompt.iter().for_each(|prompt| host.give_prompt(prompt));
             host.run()

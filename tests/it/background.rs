@@ -361,3 +361,40 @@ fn a_command_is_told_of_the_end() {
     assert_eq!((name, &summary["state"]), (stream.as_str(), &"failed".into()));
     assert_eq!(summary["exit"]["code"], 3);
 }
+
+#[test]
+fn a_label_is_a_name_for_cancel() {
+    let home = Home::new();
+    // The run can be asked as soon as start has returned.
+    for n in 0..5 {
+        let stream = home.start(&["--label", "docs"], "exec sleep 1000");
+        let proof = home.run(&["cancel", "docs", "--grace", "100ms"]);
+        assert_eq!(shell_code(proof.status), 0, "{n}: {proof:?}");
+        assert_eq!(ends(&home.ended(&stream)), (1, 1));
+    }
+}
+
+#[test]
+fn the_summary_of_a_run_that_never_started_is_told() {
+    let home = Home::new();
+    let first = home.start(&["--once", "k"], "exec sleep 1000");
+    let notify = "cmd:cat >$TMPDIR/told.new; mv $TMPDIR/told.new $TMPDIR/told";
+    let options = ["--once", "k", "--queue", "--queue-timeout", "200ms", "--notify", notify];
+    let second = home.start(&options, "echo mine");
+    let told = home.path().join("told");
+    wait_for("the notification", || told.exists());
+    let summary: Value = serde_json::from_slice(&std::fs::read(told).unwrap()).unwrap();
+    assert_eq!((&summary["state"], &summary["turns"]), (&"failed".into(), &1.into()));
+    home.run(&["cancel", &first, "--grace", "100ms"]);
+    assert_eq!(ends(&home.ended(&second)).0, 1);
+    home.ended(&first);
+}
+
+#[test]
+fn a_name_that_cannot_be_printed_is_told() {
+    let home = Home::new();
+    let (stderr, status) = home.bash("spile start --stream s -- true 2>&1 >/dev/full");
+    assert!(stderr.contains("these runs were started all the same: s"), "{stderr}");
+    assert_eq!(status, 73);
+    home.ended("s");
+}

@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 
 use crate::codec;
 use crate::event::Type;
-use crate::run::background::Background;
+use crate::run::background::{Background, Report};
 use crate::run::control::SocketPlace;
 use crate::run::output::warn;
 use crate::runs::info::{Summary, SummaryFold};
@@ -77,12 +77,17 @@ impl<'a> RunFile<'a> {
                 self.fold.on_event(&event);
                 let is_over = event.kind != Type::TextDelta && self.fold.summary().state.is_over();
                 self.summary_due |= event.kind.is_terminal() || is_over;
-                if is_over && !std::mem::replace(&mut self.end_recorded, true) {
-                    self.background.folder.record_end(self.fold.summary(), self.fold.exit());
+                if is_over && self.retry_at.is_none() {
+                    self.record_end();
                 }
             }
             start = end + 1;
         }
+    }
+
+    /// Tells the starter that the agent runs, and can be reached.
+    pub(super) fn report(&mut self, pid: i32) {
+        self.background.report(&Report::Runs(pid));
     }
 
     /// Place of the control socket.
@@ -118,10 +123,20 @@ impl<'a> RunFile<'a> {
     /// Takes note that all lines are in the file.
     pub(super) fn written(&mut self) {
         self.retry_at = None;
+        if self.fold.summary().state.is_over() {
+            self.record_end();
+        }
         if std::mem::take(&mut self.summary_due) {
             let summary = Summary { bytes: self.length, ..self.fold.summary().clone() };
             // A summary that cannot be written is made from the events by whoever needs it.
             let _ = self.background.folder.write_summary(&summary);
+        }
+    }
+
+    /// Writes the end of the run into the history: before the last events, unless these may be lost.
+    fn record_end(&mut self) {
+        if !std::mem::replace(&mut self.end_recorded, true) {
+            self.background.folder.record_end(self.fold.summary(), self.fold.exit());
         }
     }
 

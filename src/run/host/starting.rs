@@ -37,7 +37,6 @@ pub(super) fn start(
     let index = background.and_then(|background| background.options.index);
     let identity = Identity { token, stream, index };
     let agent = child::spawn(&plan.argv, plan.stdin, pty, (&identity, &held))?;
-    plan.background.iter_mut().for_each(|background| background.report(&Report::Runs(agent.pid)));
     Ok((agent, console, signals))
 }
 
