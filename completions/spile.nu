@@ -261,7 +261,7 @@ module completions {
     --max-line: string        # Longest line that is parsed; a longer one passes unchanged
     --strict                  # Exit with status 65 if any line of the input is no event
     --help(-h)                # Print help (see more with '--help')
-    ...streams: path          # Streams whose turn to cancel; see `spile ps`. As a filter: files to read, - is stdin
+    ...streams: path          # Streams or labels of runs whose turn to cancel; see `spile ps`. As a filter: files to read, - is stdin
   ]
 
   # Give a message to an agent that runs under `spile wrap --drive`
