@@ -188,12 +188,14 @@ impl Named {
             all.into_iter().map(|found| (found.info.stream.clone(), found)).collect();
         for stream in &self.streams {
             let stream = stream.to_string_lossy();
-            let mut runs = find(&|info| is_of(&stream, &info.stream));
-            if runs.is_empty() {
-                let of_label = find(&|info| info.label.as_deref() == Some(&*stream)).into_iter();
-                found.extend(of_label.map(|run| (run.info.stream.clone(), run)));
+            let is_label = |info: &Info| info.label.as_deref() == Some(&*stream);
+            let runs = find(&|info| is_of(&stream, &info.stream) || is_label(info)).into_iter();
+            let (named, of_label): (Vec<Found>, Vec<Found>) =
+                runs.partition(|run| is_of(&stream, &run.info.stream));
+            if named.is_empty() {
+                found.extend(of_label.into_iter().map(|run| (run.info.stream.clone(), run)));
             }
-            found.extend(runs.drain(..).map(|run| (stream.clone().into_owned(), run)));
+            found.extend(named.into_iter().map(|run| (stream.clone().into_owned(), run)));
         }
         if found.is_empty() {
             run::warn("nothing runs by that name; `spile ps` lists what runs");

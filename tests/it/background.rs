@@ -174,7 +174,7 @@ fn wrong_options_make_no_run() {
         (&["--stdin", "pipe", "--", "cat"][..], "no stdin"),
         (&[], "there is no command"),
         (&["--each", "2", "--once", "k", "--", "true"], "not for --each"),
-        (&["--cwd", "/nonexistent", "--", "true"], "cannot start in /nonexistent"),
+        (&["--cwd", "/dev/null/none", "--", "true"], "cannot start in /dev/null/none"),
         (&["--stream", "..", "--", "true"], "1 to 64"),
     ] {
         let output = home.run(&[&["start"], args].concat());

@@ -204,7 +204,7 @@ fn many_clients_get_each_event_soon_and_cost_little() {
         best.1, best.2, best.0
     ));
     assert!(each <= 40 << 10, "{each} bytes a client");
-    assert!(best.0 <= 2.5, "{best:?}");
+    assert!(!is_timed() || best.0 <= 2.5, "{best:?}");
 }
 
 #[test]
@@ -233,8 +233,7 @@ fn stuck_clients_hold_up_nobody() {
         ));
         worst = worst.max(ratio);
     }
-    assert!(worst <= 1.5 || cfg!(debug_assertions), "{worst}");
-    assert!(worst <= 5.0, "{worst}");
+    assert!(!is_timed() || worst <= 1.5, "{worst}");
 }
 
 #[test]
@@ -283,8 +282,13 @@ fn a_long_history_leaves_fast_from_any_place() {
         "{count} events: {fastest:.0} MB/s; first event from the middle after {soonest:?}"
     ));
     // Built for debugging it is slower.
-    assert!(fastest >= if cfg!(debug_assertions) { 20.0 } else { 200.0 }, "{fastest} MB/s");
-    assert!(soonest <= Duration::from_millis(10), "{soonest:?}");
+    assert!(!is_timed() || fastest >= 200.0, "{fastest} MB/s");
+    assert!(!is_timed() || soonest <= Duration::from_millis(10), "{soonest:?}");
+}
+
+/// True in a run that measures (tests/stress/run), and not beside the other tests.
+fn is_timed() -> bool {
+    std::env::var_os("SPILE_LOAD").is_some()
 }
 
 /// Appends a line to the file that SPILE_LOAD names.
