@@ -72,9 +72,9 @@ pub struct Options {
 /// Fate of the runs that the server has started, when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnExit {
-    /// They go on.
+    /// The runs go on.
     Keep,
-    /// They are ended with it.
+    /// The runs are ended with the server.
     Cancel,
 }
 

@@ -31,7 +31,7 @@ const MAX_RUNS: usize = 50;
 /// Bytes of the events of an earlier run that are read.
 const MAX_EVENTS: u64 = 8 << 20;
 
-/// What continues a conversation.
+/// Continuation of a conversation.
 struct Next {
     run: Start,
     stream: String,
