@@ -248,6 +248,6 @@ pub fn has_ended(lines: &[u8], run: &str) -> bool {
 }
 
 /// SHA-256 of a text, in hexadecimal.
-pub fn digest(text: &str) -> String {
+pub fn digest(text: impl AsRef<[u8]>) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use axum::response::Response;
 use hyper::header::{HeaderName, HeaderValue, LOCATION};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
@@ -17,7 +16,7 @@ use crate::codec::{self, is_stream_id};
 use crate::named::Named;
 use crate::run::Clock;
 use crate::run::state::{Closed, Removed, RunFolder, RunLife, StateFolder};
-use crate::runs::history::{Mode, Op, Operation};
+use crate::runs::history::{Mode, Op, Operation, digest};
 use crate::runs::info::{RunInfo, State, Summary};
 use crate::serve::agents::{self, Agent};
 use crate::serve::request::{self, StartRun};
@@ -135,7 +134,7 @@ pub(super) async fn start(call: Call) -> Result<Response, Problem> {
         limits: wanted.limits,
         session,
         conversation: wanted.conversation,
-        request: key.is_some().then(|| digest(&[&call.body])),
+        request: key.is_some().then(|| digest(&call.body)),
         ..Start::new(Mode::Runs, &agent.name, words)
     };
     let streams = begin(&call.app, run, key).await?;
@@ -189,7 +188,7 @@ pub(super) async fn begin(
 
 /// Starts the runs of a key that are missing.
 fn start_keyed(app: &App, run: &Start, key: &str) -> Result<Vec<String>, Problem> {
-    let base = format!("k-{}", &digest(&[b"token\0", key.as_bytes()])[..40]);
+    let base = format!("k-{}", &digest(format!("token\0{key}"))[..40]);
     let mut streams = Vec::new();
     for index in 1..=run.each {
         let stream = if run.each == 1 { base.clone() } else { format!("{base}.{index}") };
@@ -307,11 +306,4 @@ pub(super) async fn delete(call: Call) -> Result<Response, Problem> {
         Ok(answer(200, &json!({"stream": run.stream(), "removed": true})))
     })
     .await
-}
-
-/// SHA-256 of several pieces of bytes, in hexadecimal.
-pub(super) fn digest(pieces: &[&[u8]]) -> String {
-    let mut hash = Sha256::new();
-    pieces.iter().for_each(|piece| hash.update(piece));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,23 +1,21 @@
 //! Texts of the state directory that runs name by their SHA-256.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
 
-use super::{PRIVATE_FILE, PRIVATE_FOLDER, StateFolder, new_word};
+use super::{PRIVATE_FOLDER, StateFolder, new_word, open_file};
+use crate::runs::history::digest;
 
 const FOLDER: &str = "context";
 
 impl StateFolder {
     /// Stores a text; its SHA-256 in hexadecimal.
     pub fn store_context(&self, text: &[u8]) -> Result<String> {
-        let digest: String =
-            Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = digest(text);
         let path = self.context_path(&digest);
         if path.exists() {
             return Ok(digest);
@@ -29,9 +27,9 @@ impl StateFolder {
         }
         // It gets its name when it is whole.
         let fresh = format!("{FOLDER}/.{}", new_word());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.folder, &fresh, flags, PRIVATE_FILE);
-        let written = File::from(file.with_context(cannot)?).write_all(text).and_then(|()| {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let mut file = open_file(&self.folder, &fresh, flags).with_context(cannot)?;
+        let written = file.write_all(text).and_then(|()| {
             let name = format!("{FOLDER}/{digest}");
             rustix::fs::renameat(&self.folder, &fresh, &self.folder, name).map_err(Into::into)
         });
@@ -44,15 +42,12 @@ impl StateFolder {
 
     /// A stored text; `None` if there is none with this SHA-256.
     pub fn context(&self, digest: &str) -> Result<Option<Vec<u8>>> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let cannot = || format!("cannot read {}", self.context_path(digest).display());
-        match rustix::fs::openat(&self.folder, format!("{FOLDER}/{digest}"), flags, Mode::empty()) {
+        match open_file(&self.folder, &format!("{FOLDER}/{digest}"), OFlags::RDONLY) {
             Err(Errno::NOENT) => Ok(None),
             file => {
                 let mut text = Vec::new();
-                File::from(file.with_context(cannot)?)
-                    .read_to_end(&mut text)
-                    .with_context(cannot)?;
+                file.with_context(cannot)?.read_to_end(&mut text).with_context(cannot)?;
                 Ok(Some(text))
             }
         }

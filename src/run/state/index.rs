@@ -8,7 +8,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::lock::is_free;
-use super::{PRIVATE_FILE, RunLock, StateFolder};
+use super::{RunLock, StateFolder, open_file};
 
 const INDEX: &str = "index";
 const FRESH: &str = ".index.new";
@@ -47,9 +47,7 @@ impl StateFolder {
     }
 
     fn index_file(&self, name: &str, flags: OFlags) -> Result<File> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        rustix::fs::openat(&self.folder, name, flags, PRIVATE_FILE)
-            .map(File::from)
+        open_file(&self.folder, name, flags)
             .with_context(|| format!("cannot open {}", self.path.join(name).display()))
     }
 }
