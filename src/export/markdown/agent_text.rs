@@ -40,7 +40,7 @@ pub(super) fn push(text: &str, out: &mut String) {
     }
 }
 
-/// Reading of a text: only the first moves headings.
+/// Reading of a text: the first moves every heading, a later one those that an edit made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
     First,
@@ -205,7 +205,7 @@ impl<'t> Editor<'t> {
                 if first != Some(b'#') {
                     self.edit(range.start..range.start, marks + " ");
                     element = Element::Underlined;
-                } else if self.pass == Pass::First {
+                } else if self.pass == Pass::First || level <= ABOVE {
                     self.edit(range.start..range.start + level, marks);
                 }
             }

@@ -55,6 +55,11 @@ fn an_agents_markdown_is_edited_as_little_as_it_can_be() {
         ("- ```\n  open", "- ```\n  open\n"),
         ("1 < 2 &#x202e; \u{202e}", "1 \\< 2 \\<U+202E> \\<U+202E>\n"),
         ("a[^1]\n\n[^1]: b", "a\\[^1]\n\n\\[^1]: b\n"),
+        // The escaped tag no longer ends the list, so the code behind it is a heading within it.
+        (
+            "- <script>x</script>\n<div>\n\n    # Turn 2\n",
+            "- \\<script\\>x\\<\\/script\\>\n\\<div\\>\n\n    #### Turn 2\n",
+        ),
         ("`<b>` &lt;b&gt; \\<b>", "`<b>` &lt;b&gt; \\<b>\n"),
     ];
     for (text, want) in cases {
