@@ -39,7 +39,7 @@ use std::fmt;
 use std::io::Write;
 
 use anyhow::Result;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::{Exit, Refusal};
 use crate::run;
@@ -70,6 +70,16 @@ macro_rules! commands {
         #[derive(Debug, Subcommand)]
         enum Command {
             $($name($module::Args)),*
+        }
+
+        /// Command line with one of the commands alone.
+        fn tree_of(name: &str) -> Option<clap::Command> {
+            let command = clap::Command::new(name.to_owned());
+            let command = match name {
+                $(_ if name.eq_ignore_ascii_case(stringify!($name)) => $module::Args::augment_args(command),)*
+                _ => return None,
+            };
+            Some(clap::Command::new("spile").subcommand(command))
         }
 
         impl Command {
@@ -123,7 +133,7 @@ pub fn main() -> ! {
         let argv: Vec<OsString> = words.collect();
         std::process::exit(run::guardian(&descriptors.to_string_lossy(), &argv).code().into());
     }
-    let exit = match parse() {
+    let exit = match parse_plain().map_or_else(parse, Ok) {
         Ok(cli) => cli.command.run().unwrap_or_else(|e| {
             warn(&format!("{e:#}"));
             e.downcast_ref::<Refusal>().map_or(Exit::Internal, |refusal| refusal.exit)
@@ -134,6 +144,17 @@ pub fn main() -> ! {
         Exit::Signal(signal) => run::die_of(signal),
         exit => std::process::exit(exit.code().into()),
     }
+}
+
+/// Command line of a known command without settings, for which the other commands need not be built; `None` where [`parse`]
+/// has to decide.
+fn parse_plain() -> Option<Cli> {
+    let name = std::env::args_os().nth(1)?;
+    let tree = tree_of(name.to_str()?)?;
+    if settings::exist() {
+        return None;
+    }
+    Cli::from_arg_matches(&tree.try_get_matches().ok()?).ok()
 }
 
 /// Parses the command line over the environment and spile.toml.

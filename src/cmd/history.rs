@@ -85,13 +85,13 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 }
 
 /// Lines of the history in the form in which they are shown.
-struct Lines<'a> {
-    files: HistoryReader<'a>,
+struct Lines {
+    files: HistoryReader,
     reader: Reader,
     form: Form,
 }
 
-impl Lines<'_> {
+impl Lines {
     /// Reads what is there now, until `on_line` fails.
     fn read(&mut self, on_line: &mut dyn FnMut(String) -> Exit) -> Result<Exit> {
         while let Some((name, batch)) = self.files.read()? {

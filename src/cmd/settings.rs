@@ -1,5 +1,6 @@
 //! The settings of this process: the file and the environment, resolved by [`crate::config`].
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -65,10 +66,25 @@ fn read(path: &Path) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
+fn var(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Place of the file.
+fn path() -> Option<PathBuf> {
+    config::path(var("XDG_CONFIG_HOME").as_deref(), var("HOME").as_deref())
+}
+
+/// True if there may be a setting in the file or the environment.
+pub(super) fn exist() -> bool {
+    path().is_some_and(|path| !matches!(read(&path), Ok(None)))
+        || config::tunable()
+            .any(|(command, option)| var(&config::variable(command, option)).is_some())
+}
+
 /// Reads the file and the environment. An error names its source.
 pub(super) fn load(tree: Command) -> Result<Settings, String> {
-    let var = |name: &str| std::env::var_os(name);
-    let path = config::path(var("XDG_CONFIG_HOME").as_deref(), var("HOME").as_deref());
+    let path = path();
     let text = match &path {
         None => None,
         Some(path) => read(path)

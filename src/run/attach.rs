@@ -16,7 +16,7 @@ use super::control::FOLLOWER;
 use super::output::{Output, StdoutEnd, warn};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals};
-use super::state::{RunFolder, RunLife, StateFolder};
+use super::state::{RunFolder, RunLife, StateFolder, StoredRun};
 use crate::exit::Exit;
 use crate::runs::follow::StartAt;
 use crate::runs::info::RunInfo;
@@ -51,8 +51,13 @@ pub enum Until {
 
 /// All runs of a state directory. One that cannot be read is reported and left out.
 pub fn candidates(state: &StateFolder) -> Result<Vec<Candidate>> {
-    let streams = state.streams()?;
-    Ok(streams.iter().filter_map(|stream| candidate(state, stream)).map(|(_, run)| run).collect())
+    let candidate = |StoredRun { stream, life, info, .. }| Candidate {
+        stream,
+        label: info.label,
+        started: info.started,
+        alive: life == RunLife::Alive,
+    };
+    Ok(state.list()?.into_iter().map(candidate).collect())
 }
 
 /// A run with its folder; `None` if it cannot be read, or was removed meanwhile.

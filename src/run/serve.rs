@@ -18,6 +18,7 @@ mod status;
 mod stream;
 mod texts;
 mod token;
+mod trace;
 mod watch;
 
 use std::os::fd::OwnedFd;

@@ -190,7 +190,7 @@ pub const ROUTES: &[Route] = &[
             field(
                 "from",
                 "string",
-                "Id of the last event that is known, as the header Last-Event-ID; or start",
+                "Id of the last event that is known, as the header Last-Event-ID; or start; or now",
             ),
             field(
                 "last_event_id",
@@ -275,6 +275,11 @@ pub const ROUTES: &[Route] = &[
             field("label", "string", "Label of the runs that are wanted"),
             field("only", "string", "Types of events, separated by commas"),
             field("until", "string", "now: close after the events that there are"),
+            field(
+                "trace",
+                "string",
+                "1: operations too, as they happen, as events `trace` without an id",
+            ),
         ],
         answer: (200, &["text/event-stream"]),
         ..PLAIN

@@ -1,6 +1,6 @@
 //! Background runs: `spile start`, what it keeps of its caller, and the files of a run.
 
-mod full;
+pub mod full;
 mod killed;
 mod looks;
 mod several;

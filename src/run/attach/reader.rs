@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::watch::{self, Watch, WatchId};
 use crate::outcome::Outcome;
-use crate::run::state::{Closed, RunFolder, RunLife};
+use crate::run::state::RunFolder;
 use crate::runs::cursor::{Batch, Cursor};
 use crate::runs::follow::{Follow, StartAt};
 use crate::time::Time;
@@ -70,7 +70,7 @@ pub(super) enum Lines {
 impl RunReader {
     /// Opens the event file of a run, and closes it if the run is over and it is not closed.
     pub(super) fn open(run: RunFolder, start: StartAt, watch: &Watch, now: Time) -> Result<Self> {
-        let over = settle(&run)?;
+        let over = run.settle()?;
         let file = run.events()?;
         // Watched before its length is taken: no change falls between the two.
         let watched = if over.is_none() { watch.add(&file) } else { None };
@@ -87,7 +87,7 @@ impl RunReader {
             torn: 0,
             ready: true,
             ended: None,
-            tail: over.unwrap_or_default(),
+            tail: over.map(|over| over.tail).unwrap_or_default(),
         })
     }
 
@@ -130,11 +130,11 @@ impl RunReader {
         if self.look_at().is_none_or(|at| at > now) {
             return Ok(());
         }
-        let over = settle(&self.run)?;
+        let over = self.run.settle()?;
         let abandoned = self.ended.is_some_and(|at| now >= at + MAX_ENDING);
         if over.is_some() || abandoned {
             self.phase = Phase::Complete;
-            self.tail = over.unwrap_or_default();
+            self.tail = over.map(|over| over.tail).unwrap_or_default();
         }
         let interval = watch::interval(self.watch);
         self.look_at = now + self.ended.map_or(interval, |_| ENDING);
@@ -231,17 +231,4 @@ impl RunReader {
             }
         }
     }
-}
-
-/// Closes a run whose processes have ended, if it is not closed. `None` while it lives; else what is to be shown behind the
-/// lines of its file.
-fn settle(run: &RunFolder) -> Result<Option<Vec<u8>>> {
-    if run.life()? == RunLife::Alive {
-        return Ok(None);
-    }
-    Ok(match run.close()? {
-        Closed::Held => None,
-        Closed::Already | Closed::Done(_) => Some(Vec::new()),
-        Closed::ReadOnly(closing, _) => Some(closing.append),
-    })
 }

@@ -249,10 +249,9 @@ pub(super) fn end_all(state: &StateFolder) {
     for stream in &streams {
         if let Ok(Some(run)) = state.run(stream) {
             let until = Instant::now() + END_WITHIN;
-            while run.life().is_ok_and(|life| life == RunLife::Alive) && Instant::now() < until {
+            while run.settle().is_ok_and(|over| over.is_none()) && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            let _ = run.close();
         }
     }
 }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::stream::unfold;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
+use memchr::memrchr;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -90,6 +91,9 @@ pub(super) async fn events(call: Call) -> Result<Response, Problem> {
     };
     of_run(&call.app, call.param("id"), wanted).await
 }
+
+/// Bytes that are read at once to find the last line.
+const TAIL: usize = 8 << 10;
 
 /// Id of the last event that a client knows; `None` for one that begins.
 pub(super) fn last_event_id(call: &Call) -> Option<&str> {
@@ -175,8 +179,11 @@ struct Reader {
 impl Reader {
     /// Goes behind the event with this id; where there is none, to the start, and says so.
     fn go_to(&mut self, id: &str) {
-        let place =
-            id.strip_prefix(&self.stream).and_then(|rest| rest.strip_prefix('@')?.parse().ok());
+        let rest = id.strip_prefix(&self.stream).and_then(|rest| rest.strip_prefix('@'));
+        let place = match id {
+            "now" => self.last_line_end().ok(),
+            _ => rest.and_then(|rest| rest.parse().ok()),
+        };
         match place.filter(|place| self.is_end_of_line(*place)) {
             Some(place) => self.cursor = Cursor::at(place),
             None if self.shape == Shape::Sse => {
@@ -188,6 +195,21 @@ impl Reader {
             }
             None => {}
         }
+    }
+
+    /// Offset behind the last complete line.
+    fn last_line_end(&self) -> io::Result<u64> {
+        let mut end = self.file.metadata()?.len();
+        let mut bytes = [0; TAIL];
+        while end > 0 {
+            let start = end.saturating_sub(TAIL as u64);
+            let count = self.file.read_at(&mut bytes, start)?;
+            if let Some(feed) = memrchr(b'\n', &bytes[..count]) {
+                return Ok(start + feed as u64 + 1);
+            }
+            end = start;
+        }
+        Ok(0)
     }
 
     fn is_end_of_line(&self, place: u64) -> bool {

@@ -18,7 +18,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::service::TowerToHyperService;
 
 use super::problem::Problem;
-use super::{App, body, chat, control, events, page, runs, status, stream, texts};
+use super::{App, body, chat, control, events, page, runs, status, stream, texts, trace};
 use crate::serve::doors::Form;
 use crate::serve::request;
 use crate::serve::routes::{Access, Operation, ROUTES, Route};
@@ -166,7 +166,7 @@ async fn carry_out(
         Operation::Direct => runs::direct(call).await,
         Operation::Paste => texts::paste(call).await,
         Operation::Pasted => texts::pasted(call).await,
-        Operation::Trace => texts::trace(call).await,
+        Operation::Trace => trace::trace(call).await,
     }
 }
 

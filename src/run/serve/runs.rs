@@ -15,7 +15,7 @@ use super::{App, control};
 use crate::codec::{self, is_stream_id};
 use crate::named::Named;
 use crate::run::Clock;
-use crate::run::state::{Closed, Removed, RunFolder, RunLife, StateFolder};
+use crate::run::state::{Removed, RunFolder, StateFolder};
 use crate::runs::history::{Mode, Op, Operation, digest};
 use crate::runs::info::{RunInfo, State, Summary};
 use crate::serve::agents::{self, Agent};
@@ -46,22 +46,17 @@ pub(super) struct Shown {
 impl Shown {
     /// Looks at a run; one whose wrap has died is closed.
     pub(super) fn look(run: &RunFolder) -> Result<Self, Problem> {
-        let mut summary = run.summary().unwrap_or_default();
-        let mut alive = run.life()? == RunLife::Alive;
+        let over = run.settle()?;
+        let is_over = over.is_some();
+        let mut summary =
+            over.map_or_else(|| run.summary().unwrap_or_default(), |over| over.summary);
         let until = Instant::now() + SUMMARY_WITHIN;
         // Whoever has seen the end of a run finds it over: the summary follows at once.
-        while alive && !summary.state.is_over() && has_ended(run) && Instant::now() < until {
+        while !is_over && !summary.state.is_over() && has_ended(run) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));
             summary = run.summary().unwrap_or_default();
         }
-        if !alive {
-            match run.close()? {
-                Closed::Held => alive = true,
-                Closed::Already => summary = run.summary().unwrap_or(summary),
-                Closed::Done(closing) | Closed::ReadOnly(closing, _) => summary = closing.summary,
-            }
-        }
-        alive &= !summary.state.is_over();
+        let alive = !is_over && !summary.state.is_over();
         if alive {
             // The summary is that of the last turn that has ended.
             summary.state = control::state(run).unwrap_or(summary.state);

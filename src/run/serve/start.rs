@@ -17,7 +17,6 @@ use super::{App, texts};
 use crate::exit::Exit;
 use crate::named::Named;
 use crate::run::own_program;
-use crate::run::state::RunLife;
 use crate::runs::history::Mode as Interface;
 use crate::serve::agents::Agent;
 
@@ -111,7 +110,7 @@ impl Start {
 
 /// Starts a run and waits until its agent exists; the streams of the runs.
 pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
-    let room = app.options.max_runs.saturating_sub(live(app)?);
+    let room = app.options.max_runs.saturating_sub(app.state.live()?);
     if usize::from(start.each) > room {
         return Err(Problem::new(
             429,
@@ -141,16 +140,6 @@ pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
     let why = why.trim_end().strip_prefix("spile: ").unwrap_or(why.trim_end());
     let is_wrong = output.status.code() == Some(Exit::Usage.code().into());
     Err(Problem::new(if is_wrong { 400 } else { 503 }, why))
-}
-
-/// Number of runs that live.
-fn live(app: &App) -> Result<usize, Problem> {
-    let streams = app.state.streams()?.into_iter();
-    let alive = streams.filter(|stream| {
-        let life = app.state.run(stream).ok().flatten().and_then(|run| run.life().ok());
-        life == Some(RunLife::Alive)
-    });
-    Ok(alive.count())
 }
 
 /// Opens a directory below the root. No symbolic link, `..` or race leads out of it.

@@ -12,11 +12,13 @@ use futures_util::stream::unfold;
 use hyper::header::HeaderValue;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use super::events::{ALIVE_EVERY, last_event_id, random};
 use super::order::{Order, RunFile, Seen};
 use super::problem::Problem;
 use super::router::{Call, typed};
+use super::trace::Trace;
 use crate::serve::index::{Position, Record};
 use crate::serve::only::Only;
 use crate::serve::sse;
@@ -37,6 +39,11 @@ pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
         Some("now") => Some(now.count),
         Some(_) => return Err(Problem::wrong("until is now")),
     };
+    let trace = match call.query("trace") {
+        None | Some("0") => None,
+        Some("1") => Some(Trace::start(&call.app.state)?),
+        Some(_) => return Err(Problem::wrong("trace is 0 or 1")),
+    };
     let mut client = Client {
         order,
         seen,
@@ -48,6 +55,7 @@ pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
         ends_at,
         first: Vec::new(),
         gap: None,
+        trace,
     };
     sse::retry(&mut client.first, random());
     match last_event_id(&call) {
@@ -79,6 +87,8 @@ struct Client {
     first: Vec<u8>,
     /// Numbers, from and to, of events that are lost and not told yet.
     gap: Option<(u64, u64)>,
+    /// Operations that are told too.
+    trace: Option<Trace>,
 }
 
 impl Client {
@@ -99,7 +109,15 @@ impl Client {
         if !self.first.is_empty() {
             return Some(std::mem::take(&mut self.first).into());
         }
+        let alive_at = Instant::now() + ALIVE_EVERY;
         loop {
+            if let Some(trace) = &mut self.trace {
+                let mut operations = Vec::new();
+                trace.push(&mut operations).ok()?;
+                if !operations.is_empty() {
+                    return Some(operations.into());
+                }
+            }
             let seen = *self.seen.borrow_and_update();
             if seen.epoch != self.position.epoch {
                 // The client comes again, and is told.
@@ -122,10 +140,12 @@ impl Client {
             if *self.ends.borrow() || self.ends_at.is_some_and(|end| self.position.number >= end) {
                 return None;
             }
+            let look_at = self.trace.as_ref().map_or(alive_at, Trace::look_at);
             tokio::select! {
                 changed = self.seen.changed() => changed.ok()?,
                 _ = self.ends.wait_for(|ends| *ends) => return None,
-                () = tokio::time::sleep(ALIVE_EVERY) => {
+                () = sleep_until(look_at), if look_at < alive_at => {}
+                () = sleep_until(alive_at) => {
                     let mut alive = Vec::new();
                     sse::alive(&mut alive, Some(self.position));
                     return Some(alive.into());

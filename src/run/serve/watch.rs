@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::run::attach::watch::{Watch as Inotify, WatchId};
 use crate::run::polling;
-use crate::run::state::{RunFolder, RunLife, StateFolder};
+use crate::run::state::{RunFolder, StateFolder};
 
 /// Time between looks at runs whose processes may have died without a word.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -146,9 +146,9 @@ impl Watched {
         if self.progress.borrow().ends_at.is_some() {
             return;
         }
-        if look == Look::Life && self.folder.life().is_ok_and(|life| life == RunLife::Over) {
+        if look == Look::Life {
             // A file that cannot be written stays as it is.
-            let _ = self.folder.close();
+            let _ = self.folder.settle();
         }
         let now = self.folder.progress();
         self.progress.send_if_modified(|progress| {

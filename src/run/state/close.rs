@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use anyhow::Result;
 use rustix::process::Pid;
 
-use super::run_folder::RunFolder;
+use super::run_folder::{RunFolder, RunLife};
 use super::survivors;
 use crate::exit::Exit;
 use crate::named::Named;
@@ -35,7 +35,31 @@ pub enum Closed {
     ReadOnly(Closing, anyhow::Error),
 }
 
+/// Run that is over and closed.
+#[derive(Debug)]
+pub struct Over {
+    pub summary: Summary,
+    /// Lines that a reader shows behind those of a file that cannot be written.
+    pub tail: Vec<u8>,
+}
+
 impl RunFolder {
+    /// Looks at the run, and closes it if its processes have ended. `None` while it lives.
+    pub fn settle(&self) -> Result<Option<Over>> {
+        if self.life()? == RunLife::Alive {
+            return Ok(None);
+        }
+        let over = |summary| Over { summary, tail: Vec::new() };
+        Ok(match self.close()? {
+            Closed::Held => None,
+            Closed::Already => Some(over(self.summary().unwrap_or_default())),
+            Closed::Done(closing) => Some(over(closing.summary)),
+            Closed::ReadOnly(closing, _) => {
+                Some(Over { tail: closing.append, ..over(closing.summary) })
+            }
+        })
+    }
+
     /// Closes the run if its wrap and its guardian have ended and it is not closed. Kills what is left of its agent before.
     pub fn close(&self) -> Result<Closed> {
         if self.is_closed() {

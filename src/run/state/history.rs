@@ -34,8 +34,8 @@ const TRIES: usize = 50;
 
 /// Lines of all history files, oldest first, and then those that are appended.
 #[derive(Debug)]
-pub struct HistoryReader<'a> {
-    state: &'a StateFolder,
+pub struct HistoryReader {
+    state: StateFolder,
     /// Files from the one that is read on.
     files: VecDeque<HistoryFile>,
     cursor: Cursor,
@@ -66,9 +66,19 @@ impl StateFolder {
     }
 
     /// A reader at the start of the oldest file.
-    pub fn history(&self) -> HistoryReader<'_> {
+    pub fn history(&self) -> HistoryReader {
         let (files, cursor) = (VecDeque::new(), Cursor::at(0));
-        HistoryReader { state: self, files, cursor, bytes: Vec::new() }
+        HistoryReader { state: self.clone(), files, cursor, bytes: Vec::new() }
+    }
+
+    /// A reader of what is appended from now on.
+    pub fn history_from_now(&self) -> Result<HistoryReader> {
+        let mut reader = self.history();
+        if let Some(last) = self.history_files()?.pop_back() {
+            reader.cursor = Cursor::at(last.file.metadata()?.len());
+            reader.files.push_back(last);
+        }
+        Ok(reader)
     }
 
     fn lock_history(&self) -> Result<RunLock> {
@@ -174,7 +184,7 @@ impl StateFolder {
     }
 }
 
-impl HistoryReader<'_> {
+impl HistoryReader {
     /// Next complete lines, with the name of their file; `None` if there are none now. After a rotation it goes on with the
     /// next file, found by the inode of the last one.
     pub fn read(&mut self) -> Result<Option<(&str, Batch<'_>)>> {

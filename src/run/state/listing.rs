@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::Errno;
 
 use super::run_folder::{EVENTS, INFO, SUMMARY, read_json};
-use super::{Closed, RunFolder, RunLife, StateFolder, new_word};
+use super::{RunFolder, RunLife, StateFolder, new_word};
 use crate::run::output::warn;
 use crate::runs::info::{RunInfo, Summary};
 use crate::time::Time;
@@ -60,6 +60,19 @@ impl StateFolder {
         Ok(runs)
     }
 
+    /// Number of runs that live.
+    pub fn live(&self) -> Result<usize> {
+        let lives = |stream: &String| {
+            let run = || {
+                self.run(stream)
+                    .ok()?
+                    .filter(|run| run.life().is_ok_and(|life| life == RunLife::Alive))
+            };
+            self.complete_summary(stream).is_none() && run().is_some()
+        };
+        Ok(self.streams()?.iter().filter(|stream| lives(stream)).count())
+    }
+
     /// The finished runs, in the order of their ends.
     pub fn finished(&self) -> Result<Vec<StoredRun>> {
         let mut runs = self.list()?;
@@ -78,16 +91,9 @@ impl StateFolder {
         }
         let Some(run) = self.run(stream)? else { return Ok(None) };
         let info = run.info().unwrap_or_default();
-        let summary = || run.summary().unwrap_or_default();
-        let (life, summary) = match run.life()? {
-            RunLife::Alive => (RunLife::Alive, summary()),
-            RunLife::Over => match run.close()? {
-                Closed::Held => (RunLife::Alive, summary()),
-                Closed::Already => (RunLife::Over, summary()),
-                Closed::Done(closing) | Closed::ReadOnly(closing, _) => {
-                    (RunLife::Over, closing.summary)
-                }
-            },
+        let (life, summary) = match run.settle()? {
+            None => (RunLife::Alive, run.summary().unwrap_or_default()),
+            Some(over) => (RunLife::Over, over.summary),
         };
         stored(stream, life, info, summary, || run.changed()).map(Some)
     }

@@ -15,7 +15,7 @@ const DISK: &str = r#"
 "#;
 
 /// Runs a script on a disk of its own. `None` where that is not possible.
-fn on_disk(home: &Home, size: &str, script: &str) -> Option<(String, i32)> {
+pub fn on_disk(home: &Home, size: &str, script: &str) -> Option<(String, i32)> {
     if home.bash("unshare -m true").1 != 0 {
         skip("needs root and unshare");
         return None;

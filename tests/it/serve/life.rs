@@ -1,10 +1,15 @@
 //! The end of the server, and what goes on without it.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use rustix::process::Signal;
 use serde_json::json;
 use spile::run::state::RunLife;
 
 use super::Server;
+use super::client::Open;
+use crate::background::full::on_disk;
 use crate::background::{Home, ends, has_process, wait_for};
 use crate::harness::{Live, bin};
 
@@ -121,11 +126,37 @@ fn what_was_asked_before_the_end_is_answered() {
     assert_eq!((&running["state"], &running["alive"]), (&json!("running"), &json!(true)));
     assert_eq!(server.get("/runs?state=running").expect(200)["runs"], json!([running]));
     let path = format!("/runs/{stream}/cancel");
-    let cancel = server.request("POST", &path).json(&json!({"grace": "1s"}));
+    let cancel = server.request("POST", &path).json(&json!({"grace": "2s"}));
     let waiting = std::thread::spawn(move || cancel.send());
     // The cancel, and the question itself.
     wait_for("the cancel", || server.get("/status").expect(200)["clients"] == 2);
+    // A request of which the server has the beginning when it is told to end.
+    let mut late = TcpStream::connect(&server.address).unwrap();
+    late.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+    wait_for("the connection", || server.get("/status").expect(200)["clients"] == 3);
     server.live.signal(Signal::TERM);
+    wait_for("the end of the list", || TcpStream::connect(&server.address).is_err());
+    write!(late, "Host: {}\r\n\r\n", server.address).unwrap();
+    let why = Open::read(late).rest().refused(503);
+    assert_eq!(why, "the server shuts down");
     assert_eq!(waiting.join().unwrap().status, 200);
     assert_eq!(server.live.end().1, 0);
+}
+
+#[test]
+fn a_full_disk_is_told_and_its_end_too() {
+    let home = Home::new();
+    let script = r#"
+        export SPILE_STATE=$PWD/state
+        spile serve --listen unix:$PWD/sock --agent echo=cat >/dev/null & server=$!
+        until [ -S sock ]; do sleep 0.01; done
+        health() { curl -s -w " %{http_code} " --unix-socket sock http://spile/healthz; }
+        health; keep 0; health; room; health
+        kill $server; wait $server"#;
+    let Some((stdout, status)) = on_disk(&home, "1m", script) else { return };
+    let parts: Vec<&str> = stdout.split(" 503 ").collect();
+    assert!(parts.len() == 2 && status == 0, "{stdout} {status}");
+    assert!(parts[0].starts_with("ok\n 200 {"), "{stdout}");
+    assert!(parts[0].contains("the state directory cannot be written"), "{stdout}");
+    assert_eq!(parts[1], "ok\n 200 ");
 }

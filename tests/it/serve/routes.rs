@@ -133,6 +133,27 @@ fn a_live_run_is_followed_line_by_line() {
 }
 
 #[test]
+fn a_reader_may_begin_now() {
+    let home = Home::new();
+    let agent = "two=sh -c 'echo fi\"\"rst; read -r line <fifo; echo second'";
+    let server = Server::start(&home, &["--agent", agent]);
+    let fifo = home.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RWXU).unwrap();
+    let stream = server.run(&json!({"agent": "two", "prompt": "x"}));
+    let path = format!("/runs/{stream}/events");
+    server.request("GET", &path).open().until("first");
+    let now = format!("{path}?from=now&until=now");
+    assert_eq!(server.get(&now).text(), "");
+    let mut late = server.request("GET", &format!("{path}?from=now&format=sse")).open();
+    late.until("retry: ");
+    std::fs::write(&fifo, "\n").unwrap();
+    let seen = late.until(r#""kind":"exit""#);
+    assert!(seen.contains("second") && !seen.contains(r#""text":"first\n"}"#), "{seen}");
+    server.events(&stream);
+    assert_eq!(server.get(&format!("{path}?from=now&until=end")).status, 204);
+}
+
+#[test]
 fn texts_are_stored_once_and_belong_to_prompts() {
     let home = Home::new();
     let server = Server::start(&home, &[]);

@@ -131,6 +131,30 @@ fn a_live_stream_goes_on_with_new_runs() {
 }
 
 #[test]
+fn operations_are_told_as_they_happen_if_they_are_wanted() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let before = server.run(&json!({"prompt": "before"}));
+    server.events(&before);
+    // The end of a run stands in the history a moment after its last event.
+    wait_for("its end", || server.get("/trace").text().contains(r#""op":"end""#));
+    let mut plain = server.request("GET", "/stream?from=now").open();
+    let mut live = server.request("GET", "/stream?from=now&trace=1&only=turn_completed").open();
+    plain.until("retry: ");
+    live.until("retry: ");
+    let stream = server.run(&json!({"prompt": "x"}));
+    let mut seen = live.until(r#""op":"end""#);
+    seen.push_str(&live.until("\n\n"));
+    assert!(!seen.contains(&before), "{seen}");
+    let trace: Vec<&str> = seen.split("\n\n").filter(|it| it.starts_with("event: trace")).collect();
+    assert_eq!(trace.len(), 2, "{seen}");
+    assert!(trace[0].contains(r#""op":"start""#) && trace[0].contains(&stream), "{seen}");
+    let told = plain.until(r#""kind":"exit""#);
+    assert!(!told.contains("event: trace"), "{told}");
+    server.get("/stream?trace=2").refused(400);
+}
+
+#[test]
 fn what_is_lost_is_told_once() {
     let home = Home::new();
     let server = Server::start(&home, &[]);

@@ -12,7 +12,7 @@ use rustix::fs::AtFlags;
 use super::recover::{Recovered, recover};
 use super::{Chunk, Look, Order, Seen, key_of, locked, place};
 use crate::run::attach::watch::{Watch as Inotify, WatchId};
-use crate::run::state::{RunFolder, RunLife, RunLock, StateFolder};
+use crate::run::state::{RunFolder, RunLock, StateFolder};
 use crate::runs::cursor::Cursor;
 use crate::serve::index::{Close, IndexHead, Position, Record, RunKey};
 use crate::serve::sse;
@@ -142,11 +142,8 @@ impl Writer {
     fn settle(&mut self) {
         let Self { runs, done, inotify, .. } = self;
         runs.retain(|stream, run| {
-            let is_over = run.folder.life().is_ok_and(|life| life == RunLife::Over);
-            if is_over {
-                // A file that cannot be written stays as it is.
-                let _ = run.folder.close();
-            }
+            // A file that cannot be written stays as it is.
+            let is_over = run.folder.settle().is_ok_and(|over| over.is_some());
             let length = run.file.metadata().map_or(0, |file| file.len());
             let is_done = is_over && run.cursor.place() == length;
             if is_done {

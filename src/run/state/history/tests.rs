@@ -27,7 +27,7 @@ fn operation(op: Op, run: &str) -> Operation {
 }
 
 /// Reads all that is there now.
-fn read(reader: &mut HistoryReader<'_>, mut on_line: impl FnMut(&str, u64, &[u8])) {
+fn read(reader: &mut HistoryReader, mut on_line: impl FnMut(&str, u64, &[u8])) {
     while let Some((name, batch)) = reader.read().unwrap() {
         for (offset, line) in batch.lines() {
             on_line(name, offset, line);
