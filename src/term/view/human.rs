@@ -394,7 +394,7 @@ impl Entry<'_> {
     }
 
     fn status(&mut self, body: &Fields<'_>) {
-        let (look, text) = status::line(body);
+        let (look, text) = self.stream.without_known_steps(status::line(body));
         if let Some(tokens) = text.strip_prefix("usage: ") {
             return self.stream.tokens = tokens.to_owned();
         }

@@ -9,6 +9,7 @@ use crate::codec::split_escaped_half;
 use crate::event::{Event, Raw, Type};
 use crate::streams;
 use crate::term::marks::without_commands;
+use crate::term::style::Look;
 use crate::text::digest::Digest;
 use crate::text::floor;
 use crate::time::Time;
@@ -19,6 +20,12 @@ pub const MAX_STREAMS: usize = 1000;
 
 /// Open blocks or tools of one stream that are remembered; past that the oldest is forgotten.
 const MAX_OPEN: usize = 64;
+
+/// Bytes of the mark before a step of a plan.
+const PLAN_MARK: usize = "[x] ".len();
+
+/// Longest plan that is remembered, in bytes.
+const MAX_PLAN: usize = 8 << 10;
 
 /// Longest label that is shown, in columns.
 const MAX_LABEL: usize = 24;
@@ -50,6 +57,8 @@ pub(super) struct Stream {
     id: Option<Arc<str>>,
     /// Tokens that were counted last, in words.
     pub tokens: String,
+    /// The plan that was shown last.
+    plan: String,
     /// The last `ts`; empty if there was none.
     ts: String,
     pub(super) turn: Option<Turn>,
@@ -168,6 +177,27 @@ impl Streams {
 }
 
 impl Stream {
+    /// A status in words; of a plan the steps that have changed since the last one, none if nothing has. A plan of other steps
+    /// is whole.
+    pub(super) fn without_known_steps(&mut self, (look, text): (Look, String)) -> (Look, String) {
+        let Some((head, steps)) =
+            text.split_once('\n').filter(|(head, _)| head.starts_with("plan:"))
+        else {
+            return (look, text);
+        };
+        let last = std::mem::take(&mut self.plan);
+        if steps.len() <= MAX_PLAN {
+            steps.clone_into(&mut self.plan);
+        }
+        let words = |step: &str| step.get(PLAN_MARK..).map(str::to_owned);
+        if !last.lines().map(words).eq(steps.lines().map(words)) {
+            return (look, text);
+        }
+        let changed = last.lines().zip(steps.lines()).filter(|(last, step)| last != step);
+        let changed: String = changed.flat_map(|(_, step)| ["\n", step]).collect();
+        (look, if changed.is_empty() { changed } else { format!("{head}{changed}") })
+    }
+
     /// Takes a text of the main agent.
     pub(super) fn on_text(&mut self) {
         match &mut self.turn {

@@ -155,3 +155,25 @@ fn the_same_progress_is_said_once() {
     lines.extend(stream("b", "bob", &[thinking]));
     assert_eq!(show(&plain(), &lines), "ann | progress: thinking\nbob | progress: thinking\n");
 }
+
+#[test]
+fn a_plan_is_shown_whole_once_and_then_by_its_changes() {
+    let plan = |steps: &[(&str, bool)]| {
+        let steps = steps.iter().map(|(text, done)| {
+            let status = if *done { "completed" } else { "pending" };
+            format!(r#"{{"content":"{text}","status":"{status}"}}"#)
+        });
+        let steps = steps.collect::<Vec<_>>().join(",");
+        format!(r#""kind":"plan","data":{{"entries":[{steps}]}}"#)
+    };
+    let plans = [
+        plan(&[("look", false), ("do", false)]),
+        plan(&[("look", true), ("do", false)]),
+        plan(&[("look", true), ("do", false)]),
+        plan(&[("look", true), ("do", true), ("rest", false)]),
+    ];
+    let events: Vec<_> = plans.iter().map(|plan| ("status", plan.as_str())).collect();
+    let whole = "plan:\n    [ ] look\n    [ ] do\n";
+    let other = "plan:\n    [x] look\n    [x] do\n    [ ] rest\n";
+    assert_eq!(page(&events), format!("{whole}plan:\n    [x] look\n{other}"));
+}
