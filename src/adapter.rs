@@ -56,7 +56,7 @@ use crate::guard::TurnVerdict;
 
 pub use emit::Emit;
 use framing::Tail;
-pub use json::{lenient, tool_kind};
+pub use json::tool_kind;
 pub use reader::Reader;
 #[cfg(test)]
 pub(crate) use tests::emitted;

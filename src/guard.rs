@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crate::codec::{self, Malformed, Object, Place, Writer};
 use crate::event::{TurnStarted, Type, UsageAndCost, VERSION, tool_id};
+use crate::text::ceil;
 use crate::time::Time;
 
 use block::Blocks;
@@ -287,9 +288,8 @@ impl Guard {
         self.stderr_tail.push_str(line);
         self.stderr_tail.push('\n');
         if let Some(over) = self.stderr_tail.len().checked_sub(STDERR_TAIL) {
-            let cut =
-                (over..self.stderr_tail.len()).find(|&i| self.stderr_tail.is_char_boundary(i));
-            self.stderr_tail.drain(..cut.unwrap_or(self.stderr_tail.len()));
+            let cut = ceil(&self.stderr_tail, over);
+            self.stderr_tail.drain(..cut);
         }
         let data = serde_json::json!({"from": "stderr"});
         self.notice(&Notice { kind: "log", message: Some(line), data: Some(data), parent: None });
@@ -320,15 +320,7 @@ impl Guard {
         self.state.turns += 1;
         self.state.turn = Some(Turn::default());
         self.emit((Type::TurnStarted, None, origin), |body| {
-            body.text("runtime", runtime);
-            body.text_if("model", started.model.as_deref());
-            body.text_if("session", started.session.as_deref());
-            body.text_if("cwd", started.cwd.as_deref());
-            body.text_if("prompt", started.prompt.as_deref());
-            body.text_if("agent", started.agent.as_deref());
-            if !started.tools.is_empty() {
-                body.texts("tools", &started.tools);
-            }
+            body.fields_of(&TurnStarted { runtime: runtime.into(), ..started.clone() });
         });
     }
 

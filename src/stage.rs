@@ -142,8 +142,11 @@ pub trait OnLine {
     /// Takes a line that is no event.
     fn on_malformed(&mut self, _now: Time, _place: &Place<'_>, _why: &Malformed, _io: &mut Io) {}
 
-    /// Begins a line over the limit; returns the reason of the warning.
-    fn begin_long(&mut self, now: Time, io: &mut Io) -> &'static str;
+    /// Reason of the warning about a line over the limit.
+    const TOO_LONG: &'static str;
+
+    /// Begins a line over the limit.
+    fn begin_long(&mut self, _now: Time, _io: &mut Io) {}
 
     /// Reason of a warning about a malformed line.
     fn reason<'a>(&mut self, why: &'a Malformed) -> Cow<'a, str> {
@@ -205,8 +208,8 @@ impl<T: OnLine> LineStage<T> {
             }
             Piece::Long { number, bytes, first, .. } => {
                 if first {
-                    let reason = to.begin_long(now, io);
-                    warnings.warn(io, number, 0, reason);
+                    to.begin_long(now, io);
+                    warnings.warn(io, number, 0, T::TOO_LONG);
                 }
                 to.on_long(now, bytes, io);
             }
@@ -283,6 +286,8 @@ impl Filtered {
 }
 
 impl OnLine for Filtered {
+    const TOO_LONG: &'static str = TOO_LONG;
+
     fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         if self.clock == Clock::Event {
             self.time = event.time().map_or(self.time, |time| time.max(self.time));
@@ -298,9 +303,8 @@ impl OnLine for Filtered {
         }
     }
 
-    fn begin_long(&mut self, now: Time, io: &mut Io) -> &'static str {
+    fn begin_long(&mut self, now: Time, io: &mut Io) {
         self.chain.on_flush(self.now(now), &mut io.out);
-        TOO_LONG
     }
 
     fn on_long(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {

@@ -5,6 +5,7 @@ mod tests;
 
 use crate::codec::Fields;
 use crate::event::{Event, Type};
+use crate::time::Time;
 
 /// Limit of open tools that are told apart; further ones are not counted.
 const MAX_OPEN: usize = 1024;
@@ -190,4 +191,81 @@ impl Timing {
     fn add(&mut self, class: Class, millis: u64) {
         self.sums.0[class as usize] += millis;
     }
+}
+
+/// Stretches of time that are told apart; past that time is added to the last stretch of its class.
+pub const MAX_STRETCHES: usize = 400;
+
+/// Timing of an open turn.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    timing: Timing,
+    stretches: Vec<(Class, u64)>,
+    /// True if the last event was one of several texts, of which only the last matters.
+    streams: bool,
+}
+
+/// Time of a turn that has ended.
+#[derive(Debug)]
+pub struct Times {
+    pub breakdown: Breakdown,
+    /// Milliseconds that each class took at a stretch, in order; they sum to the breakdown.
+    pub stretches: Vec<(Class, u64)>,
+}
+
+impl Timeline {
+    pub fn new(began: Option<Time>) -> Self {
+        Self { timing: Timing::new(millis(began)), ..Self::default() }
+    }
+
+    /// Takes a text of the main agent; `now` is asked only if it matters.
+    pub fn on_text(&mut self, now: impl FnOnce() -> Option<Time>) {
+        if self.timing.is_streaming() {
+            self.streams = true;
+        } else {
+            self.on_step(now(), Step::Text);
+        }
+    }
+
+    /// Ends a series of texts, the last of which came at `last`.
+    pub fn end_texts(&mut self, last: impl FnOnce() -> Option<Time>) {
+        if std::mem::take(&mut self.streams) {
+            self.on_step(last(), Step::Text);
+        }
+    }
+
+    /// Takes an event of the main agent.
+    pub fn on_step(&mut self, now: Option<Time>, step: Step<'_>) {
+        let before = self.timing.so_far();
+        self.timing.on_step(millis(now), step);
+        let after = self.timing.so_far();
+        self.stretch(&before, &after);
+    }
+
+    pub fn end(mut self, now: Option<Time>) -> Times {
+        let before = self.timing.so_far();
+        let breakdown = std::mem::take(&mut self.timing).end(millis(now));
+        self.stretch(&before, &breakdown);
+        Times { breakdown, stretches: self.stretches }
+    }
+
+    fn stretch(&mut self, before: &Breakdown, after: &Breakdown) {
+        for (class, _) in Class::ALL {
+            let passed = after.of(class) - before.of(class);
+            let full = self.stretches.len() >= MAX_STRETCHES;
+            let known = match self.stretches.last_mut() {
+                _ if full => self.stretches.iter_mut().rev().find(|(known, _)| *known == class),
+                last => last.filter(|(known, _)| *known == class),
+            };
+            match known {
+                Some((_, sum)) => *sum += passed,
+                None if passed > 0 => self.stretches.push((class, passed)),
+                None => {}
+            }
+        }
+    }
+}
+
+fn millis(time: Option<Time>) -> u64 {
+    time.map_or(0, Time::as_millis)
 }

@@ -66,8 +66,7 @@ struct A2a {
 impl Runtime for A2a {
     fn on_message(&mut self, _: &str, value: Value, emit: &mut Emit<'_>) {
         if let Some(error) = value.non_null("error") {
-            emit.fail_open(error, &UsageAndCost::default());
-            return;
+            return emit.fail_open(error, &UsageAndCost::default());
         }
         let (kind, body) = body(value.get("result").unwrap_or(&value));
         match kind {

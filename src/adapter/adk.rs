@@ -64,10 +64,10 @@ impl Runtime for Adk {
                 return emit.status("info", "an unknown message", value);
             }
             self.close(emit);
-            if emit.fail_open(&value, &self.spent) {
+            if !emit.over() {
                 self.invocation.clear();
             }
-            return;
+            return emit.fail_open(&value, &self.spent);
         };
         if invocation != self.invocation {
             self.close(emit);

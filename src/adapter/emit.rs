@@ -241,15 +241,13 @@ impl<'a> Emit<'a> {
         failure
     }
 
-    /// Fails the open turn with an error of any shape; after a turn, a status. True if it failed a turn.
-    pub fn fail_open(&mut self, error: &Value, spent: &UsageAndCost) -> bool {
-        let late = self.over();
-        if late {
+    /// Fails the open turn with an error of any shape; after a turn, a status.
+    pub fn fail_open(&mut self, error: &Value, spent: &UsageAndCost) {
+        if self.over() {
             self.status("error", "an error after the turn", error.clone());
         } else {
             self.fail_with(error, spent);
         }
-        !late
     }
 
     /// Fails the turn with the last error, unless the turn has ended; `false` if there was none.

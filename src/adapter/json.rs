@@ -3,9 +3,7 @@
 
 use std::borrow::{Borrow, Cow};
 
-use serde::Deserialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::Emit;
 use crate::codec::{self, Cursor, Fields};
@@ -13,11 +11,6 @@ use crate::event::{Usage, UsageAndCost};
 
 /// Longest title of a tool, in characters.
 const TITLE: usize = 200;
-
-/// A part of a message as `T`, or nothing where a runtime prints something else there.
-pub fn lenient<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
-}
 
 /// A line, or a part of one, as a value, also where it holds lone surrogates; null if it is no JSON.
 pub fn value_of(json: &str, emit: &mut Emit<'_>) -> Value {

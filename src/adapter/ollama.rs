@@ -27,8 +27,7 @@ fn detect(value: &Value) -> Match {
 
 fn on_message(_: &str, value: Value, emit: &mut Emit<'_>) {
     if let Some(error) = value.non_null("error") {
-        emit.fail_open(error, &UsageAndCost::default());
-        return;
+        return emit.fail_open(error, &UsageAndCost::default());
     }
     let message = value.get("message").filter(|m| m.is_object());
     let ours = value.opt_text("response").is_some() || value.get("done").is_some();

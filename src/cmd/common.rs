@@ -11,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 use super::usage;
 use crate::codec;
 use crate::exit::Exit;
+use crate::filter::cancel::scaled;
 use crate::filter::{Chain, Filter};
 use crate::named::Named;
 use crate::run::{self, Inputs};
@@ -94,16 +95,7 @@ pub(super) fn named<T: Named>() -> impl TypedValueParser<Value = T> {
 
 /// A size: `4k`, `1M`, `2G` are powers of 1024; a bare number is bytes.
 pub(super) fn size(text: &str) -> Result<usize, String> {
-    let (digits, shift) = match text.as_bytes() {
-        [.., b'k' | b'K'] => (&text[..text.len() - 1], 10),
-        [.., b'M'] => (&text[..text.len() - 1], 20),
-        [.., b'G'] => (&text[..text.len() - 1], 30),
-        _ => (text, 0),
-    };
-    // `parse` would take a sign.
-    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u64>().ok());
-    let bytes = number.flatten().and_then(|n| n.checked_mul(1 << shift));
-    bytes
+    scaled(text, &[("k", 1 << 10), ("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)])
         .and_then(|n| usize::try_from(n).ok())
         .ok_or_else(|| "write a size like 4096, 64k or 16M".to_owned())
 }

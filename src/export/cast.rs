@@ -80,6 +80,8 @@ impl Cast {
 }
 
 impl OnLine for Cast {
+    const TOO_LONG: &'static str = TOO_LONG;
+
     fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         let last = self.last.unwrap_or_default();
         let at = event.time().unwrap_or(if self.last.is_none() { now } else { last }).max(last);
@@ -97,10 +99,6 @@ impl OnLine for Cast {
 
     fn on_malformed(&mut self, now: Time, place: &Place<'_>, _: &Malformed, io: &mut Io) {
         self.show(self.last.unwrap_or(now), place.bytes, io);
-    }
-
-    fn begin_long(&mut self, _: Time, _: &mut Io) -> &'static str {
-        TOO_LONG
     }
 
     fn on_end(&mut self, now: Time, io: &mut Io) {

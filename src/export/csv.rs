@@ -109,11 +109,8 @@ struct Turn {
 #[derive(Debug)]
 struct Call {
     id: String,
-    parent: String,
-    name: String,
-    kind: String,
-    title: String,
-    started: String,
+    /// Cells from its id to the time of its start.
+    cells: [String; 6],
     at: Time,
 }
 
@@ -183,15 +180,10 @@ impl Csv {
         let ended = match (event.kind, tool) {
             (Type::ToolStarted, Some(tool)) => {
                 turn.tools += 1;
-                turn.calls.push_back(Call {
-                    parent: text(body, "parent"),
-                    name: text(&tool, "name"),
-                    kind: text(&tool, "kind"),
-                    title: text(&tool, "title"),
-                    started: event.ts.as_deref().unwrap_or_default().to_owned(),
-                    id,
-                    at: stream.last,
-                });
+                let [name, kind, title] = ["name", "kind", "title"].map(|key| text(&tool, key));
+                let started = event.ts.as_deref().unwrap_or_default().to_owned();
+                let cells = [id.clone(), text(body, "parent"), name, kind, title, started];
+                turn.calls.push_back(Call { id, cells: cells.map(cell), at: stream.last });
                 let full = turn.calls.len() > MAX_OPEN;
                 full.then(|| turn.calls.pop_front()).flatten().map(|call| (call, None))
             }
@@ -264,25 +256,17 @@ impl Stream {
         let took = body.map(|body| body.count("duration_ms").unwrap_or(took));
         let ended = end.and_then(|(event, _)| event.ts.as_deref()).unwrap_or_default().to_owned();
         let outcome = body.map(|body| text(body, "outcome")).unwrap_or_default();
-        vec![
-            cell(self.id.clone()),
-            cell(self.label.clone()),
-            turn.to_owned(),
-            cell(call.id),
-            cell(call.parent),
-            cell(call.name),
-            cell(call.kind),
-            cell(call.title),
-            cell(call.started),
-            cell(ended),
-            took.map(|took| took.to_string()).unwrap_or_default(),
-            cell(outcome),
-            raw(body, "exit_code"),
-        ]
+        let took = took.map(|took| took.to_string()).unwrap_or_default();
+        let mut row = vec![cell(self.id.clone()), cell(self.label.clone()), turn.to_owned()];
+        row.extend(call.cells);
+        row.extend([cell(ended), took, cell(outcome), raw(body, "exit_code")]);
+        row
     }
 }
 
 impl OnLine for Csv {
+    const TOO_LONG: &'static str = TOO_LONG;
+
     fn on_event(&mut self, _: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         let (Some(id), Some(number)) = (&event.stream, event.turn) else { return Ok(()) };
         let new = || Stream { id: id.to_string(), ..Stream::default() };
@@ -315,10 +299,6 @@ impl OnLine for Csv {
         }
         self.streams[at] = stream;
         Ok(())
-    }
-
-    fn begin_long(&mut self, _: Time, _: &mut Io) -> &'static str {
-        TOO_LONG
     }
 
     /// Writes the rows of turns that were cut off; an input without any turn is a table without rows.

@@ -7,14 +7,14 @@ mod text;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 
-use super::timeline::{Times, shares};
+use super::timeline::shares;
 use super::transcript::{End, Page, Piece, Section, Totals};
 use super::visible;
 use crate::term::style::Look;
 use crate::term::view::call::{Call, Cut, Finish, Input};
 use crate::term::view::one_line;
 use crate::term::view::words::{count, duration};
-use crate::timing::Class;
+use crate::timing::{Class, Times};
 
 const STYLE: &str = include_str!("html/style.css");
 

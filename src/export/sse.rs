@@ -11,6 +11,8 @@ use crate::time::Time;
 pub(super) struct Sse;
 
 impl OnLine for Sse {
+    const TOO_LONG: &'static str = TOO_LONG;
+
     fn on_event(&mut self, _: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         let out = &mut io.out;
         if event.kind != Type::Other {
@@ -27,10 +29,6 @@ impl OnLine for Sse {
         out[start..].iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b' ');
         out.extend_from_slice(b"\n\n");
         Ok(())
-    }
-
-    fn begin_long(&mut self, _: Time, _: &mut Io) -> &'static str {
-        TOO_LONG
     }
 }
 

@@ -26,6 +26,8 @@ struct Open {
 }
 
 impl OnLine for StreamChunk {
+    const TOO_LONG: &'static str = TOO_LONG;
+
     fn on_event(&mut self, _: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         let out = &mut io.out;
         let (Some(stream), Some(turn)) = (event.stream.as_deref(), event.turn) else {
@@ -50,10 +52,6 @@ impl OnLine for StreamChunk {
             *open = Open::default();
         }
         Ok(())
-    }
-
-    fn begin_long(&mut self, _: Time, _: &mut Io) -> &'static str {
-        TOO_LONG
     }
 }
 

@@ -1,85 +1,7 @@
 //! Time of a turn as a picture needs it: the classes of [`crate::timing`] in the order in which they came.
 
 use crate::term::view::words::{duration, silence};
-use crate::time::Time;
-use crate::timing::{Breakdown, Class, Step, Timing};
-
-/// Stretches of time that are told apart; past that time is added to the last stretch of its class.
-const MAX_STRETCHES: usize = 400;
-
-/// Timing of an open turn.
-#[derive(Debug, Default)]
-pub(super) struct Timeline {
-    timing: Timing,
-    stretches: Vec<(Class, u64)>,
-    /// True if the last event was one of several texts, of which only the last matters.
-    streams: bool,
-}
-
-/// Time of a turn that has ended.
-#[derive(Debug)]
-pub(super) struct Times {
-    pub(super) breakdown: Breakdown,
-    /// Milliseconds that each class took at a stretch, in order; they sum to the breakdown.
-    pub(super) stretches: Vec<(Class, u64)>,
-}
-
-impl Timeline {
-    pub(super) fn new(began: Option<Time>) -> Self {
-        Self { timing: Timing::new(millis(began)), ..Self::default() }
-    }
-
-    /// Takes a text of the main agent; `now` is asked only if it matters.
-    pub(super) fn on_text(&mut self, now: impl FnOnce() -> Option<Time>) {
-        if self.timing.is_streaming() {
-            self.streams = true;
-        } else {
-            self.on_step(now(), Step::Text);
-        }
-    }
-
-    /// Ends a series of texts, the last of which came at `last`.
-    pub(super) fn end_texts(&mut self, last: impl FnOnce() -> Option<Time>) {
-        if std::mem::take(&mut self.streams) {
-            self.on_step(last(), Step::Text);
-        }
-    }
-
-    /// Takes an event of the main agent.
-    pub(super) fn on_step(&mut self, now: Option<Time>, step: Step<'_>) {
-        let before = self.timing.so_far();
-        self.timing.on_step(millis(now), step);
-        let after = self.timing.so_far();
-        self.stretch(&before, &after);
-    }
-
-    pub(super) fn end(mut self, now: Option<Time>) -> Times {
-        let before = self.timing.so_far();
-        let breakdown = std::mem::take(&mut self.timing).end(millis(now));
-        self.stretch(&before, &breakdown);
-        Times { breakdown, stretches: self.stretches }
-    }
-
-    fn stretch(&mut self, before: &Breakdown, after: &Breakdown) {
-        for (class, _) in Class::ALL {
-            let passed = after.of(class) - before.of(class);
-            let full = self.stretches.len() >= MAX_STRETCHES;
-            let known = match self.stretches.last_mut() {
-                _ if full => self.stretches.iter_mut().rev().find(|(known, _)| *known == class),
-                last => last.filter(|(known, _)| *known == class),
-            };
-            match known {
-                Some((_, sum)) => *sum += passed,
-                None if passed > 0 => self.stretches.push((class, passed)),
-                None => {}
-            }
-        }
-    }
-}
-
-fn millis(time: Option<Time>) -> u64 {
-    time.map_or(0, Time::as_millis)
-}
+use crate::timing::{Breakdown, Class};
 
 /// The classes that have any time, each with its milliseconds and with words for them: the words sum to [`duration`] of the
 /// whole.
@@ -116,6 +38,8 @@ pub(super) fn shares(of: &Breakdown) -> Vec<(Class, &'static str, u64, String)> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Time;
+    use crate::timing::{MAX_STRETCHES, Step, Timeline};
 
     #[test]
     fn stretches_follow_each_other_and_sum_to_the_breakdown() {

@@ -4,7 +4,6 @@
 mod stream;
 mod writer;
 
-use super::timeline::Times;
 use crate::codec::{Fields, Malformed, Place};
 use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::{Io, OnLine};
@@ -16,7 +15,7 @@ use crate::term::view::turn_result::TurnResult;
 use crate::term::view::words::{count, duration, usage_and_cost};
 use crate::text::escapes;
 use crate::time::Time;
-use crate::timing::Step;
+use crate::timing::{Step, Times};
 
 pub(super) use stream::Turn;
 use stream::{Open, Stream};
@@ -304,6 +303,8 @@ fn capitalised(mark: &str) -> String {
 }
 
 impl<P: Page> OnLine for Transcript<P> {
+    const TOO_LONG: &'static str = super::TOO_LONG;
+
     fn on_event(&mut self, _: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         match (&event.delta, event.kind) {
             (Some(delta), _) => self.on_delta(event, delta),
@@ -324,9 +325,8 @@ impl<P: Page> OnLine for Transcript<P> {
         self.to.hand_on(io);
     }
 
-    fn begin_long(&mut self, _: Time, _: &mut Io) -> &'static str {
+    fn begin_long(&mut self, _: Time, _: &mut Io) {
         self.long = 0;
-        super::TOO_LONG
     }
 
     fn on_long(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {

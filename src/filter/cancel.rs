@@ -23,7 +23,7 @@ use crate::event::{Event, Type};
 use crate::streams::Streams;
 use crate::time::Time;
 
-pub use list::{count, dollars, repeats};
+pub use list::{count, dollars, repeats, scaled};
 pub use prices::Prices;
 use stream::{Stream, TimeLimits};
 pub use truncate::Truncate;

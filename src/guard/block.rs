@@ -1,12 +1,13 @@
 //! The open text blocks of a stream, with the text of each, against which a final is compared.
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::terms::Text;
 use super::{Emitter, Origin};
 use crate::codec::{self, Object};
 use crate::event::Type;
+use crate::text::digest::Digest;
+use crate::text::floor;
 
 /// Limit of open blocks; past that the oldest is closed.
 const MAX_OPEN: usize = 16;
@@ -27,8 +28,8 @@ struct OpenBlock {
     text: String,
     /// First half of a character at the end of the last delta, which waits for the next.
     half: String,
-    /// Length and hash of each earlier block of this text, closed because of `--max-block`.
-    closed: Vec<(usize, u64)>,
+    /// Text of the earlier blocks that were closed because of `--max-block`.
+    closed: Digest,
     continues: Option<String>,
     supersedes: Option<String>,
 }
@@ -42,13 +43,7 @@ impl OpenBlock {
 
     /// Suffix of `whole` not emitted yet; `None` if what was emitted is no prefix of it.
     fn missing<'t>(&self, whole: &'t str) -> Option<Cow<'t, str>> {
-        let mut rest = whole;
-        for &(len, hash) in &self.closed {
-            if hash_of(rest.get(..len)?) != hash {
-                return None;
-            }
-            rest = &rest[len..];
-        }
+        let rest = self.closed.rest(whole)?;
         if self.half.is_empty() {
             return codec::strip_emitted(rest, &self.text);
         }
@@ -217,10 +212,10 @@ impl Blocks {
             kind: full.kind,
             parent: full.parent.clone(),
             id: format!("b{}", self.count),
-            closed: full.closed.clone(),
+            closed: full.closed,
             ..OpenBlock::default()
         };
-        next.closed.push((full.text.len(), hash_of(&full.text)));
+        next.closed.add(&full.text);
         next.continues = Some(full.close(Origin::Runtime, to));
         self.open.push(next);
         self.open.len() - 1
@@ -237,16 +232,10 @@ fn put_text(body: &mut Object<'_>, block: &str, kind: &str, text: &str) {
 /// Offset at which to cut `delta`, which is longer than the `room` behind `block`: after its last line that fits; else, unless
 /// the block ends with a line, at the last character that fits.
 fn cut(block: &str, delta: &str, room: usize) -> usize {
-    let fits = (0..=room).rev().find(|&i| delta.is_char_boundary(i)).unwrap_or(0);
+    let fits = floor(delta, room);
     match delta[..fits].rfind('\n') {
         Some(line) => line + 1,
         None if block.ends_with('\n') => 0,
         None => fits,
     }
-}
-
-fn hash_of(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
 }

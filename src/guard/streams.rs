@@ -84,6 +84,11 @@ impl Guard {
         std::iter::once(&self.state).chain(&self.parked)
     }
 
+    /// Streams with an open turn.
+    fn in_turn(&self) -> impl Iterator<Item = &StreamState> {
+        self.streams().filter(|state| state.turn.is_some())
+    }
+
     pub(super) fn states_mut(&mut self) -> impl Iterator<Item = &mut StreamState> {
         std::iter::once(&mut self.state).chain(&mut self.parked)
     }
@@ -130,8 +135,8 @@ impl Guard {
 
     /// Stream and number of an open turn, of the first stream that has one.
     pub fn open_turn(&self) -> Option<(&str, u64)> {
-        let open = self.streams().filter(|state| state.turn.is_some());
-        open.min_by_key(|state| state.number).map(|state| (state.stream.as_str(), state.turns))
+        let first = self.in_turn().min_by_key(|state| state.number)?;
+        Some((&first.stream, first.turns))
     }
 
     /// Number of the stream with this id.
@@ -141,17 +146,15 @@ impl Guard {
 
     /// Numbers of the streams with an open turn, in order.
     pub fn open_streams(&self) -> Vec<usize> {
-        let open = self.streams().filter(|state| state.turn.is_some());
-        let mut numbers: Vec<usize> = open.map(|state| state.number).collect();
+        let mut numbers: Vec<usize> = self.in_turn().map(|state| state.number).collect();
         numbers.sort_unstable();
         numbers
     }
 
     /// Stream and number of the open turn of one stream.
     pub fn open_turn_in(&self, number: usize) -> Option<(&str, u64)> {
-        let mut open = self.streams().filter(|state| state.turn.is_some());
-        let state = open.find(|state| state.number == number)?;
-        Some((state.stream.as_str(), state.turns))
+        let state = self.in_turn().find(|state| state.number == number)?;
+        Some((&state.stream, state.turns))
     }
 
     /// True if a cancel is pending.
@@ -172,7 +175,7 @@ impl Guard {
 
     /// Number of open turns in all streams.
     pub fn turns_open(&self) -> u64 {
-        self.streams().map(|state| u64::from(state.turn.is_some())).sum()
+        self.in_turn().count() as u64
     }
 
     /// True if the main agent has answered in the open turn.

@@ -130,6 +130,8 @@ impl Redact {
 }
 
 impl OnLine for Redact {
+    const TOO_LONG: &'static str = "line too long to be parsed, searched as it is (see --max-line)";
+
     fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         if self.is_refused() {
             return Ok(());
@@ -173,11 +175,10 @@ impl OnLine for Redact {
         io.out.push(b'\n');
     }
 
-    fn begin_long(&mut self, _now: Time, io: &mut Io) -> &'static str {
+    fn begin_long(&mut self, _now: Time, io: &mut Io) {
         self.end_long(io);
         self.settle(io);
         self.long = Some(Long::default());
-        "line too long to be parsed, searched as it is (see --max-line)"
     }
 
     fn on_long(&mut self, now: Time, bytes: &[u8], io: &mut Io) {

@@ -19,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::sink;
+use crate::text::floor;
 use crate::time::Time;
 use open::MAX_DAMAGE;
 use rows::{COLUMNS, to_i64};
@@ -314,7 +315,7 @@ fn transition(
     (row.state, row.mark, row.tries) = (head.state, head.mark, head.tries);
     (row.changed, row.not_before) = (head.changed, head.not_before);
     if let Some(note) = &change.note {
-        row.note = shortened(note);
+        row.note = note[..floor(note, MAX_NOTE)].to_owned();
     }
     write(db, sinks, row)
 }
@@ -326,12 +327,4 @@ fn write(db: &Connection, sinks: &[(i64, String)], mut row: Row) -> Result<()> {
     }
     let sink = sinks.iter().find(|(_, address)| *address == row.sink);
     sink.map_or(Ok(()), |(number, _)| rows::put(db, *number, &row))
-}
-
-fn shortened(note: &str) -> String {
-    let mut end = note.len().min(MAX_NOTE);
-    while !note.is_char_boundary(end) {
-        end -= 1;
-    }
-    note.get(..end).unwrap_or_default().to_owned()
 }

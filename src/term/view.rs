@@ -229,6 +229,8 @@ impl Viewer {
 }
 
 impl OnLine for Viewer {
+    const TOO_LONG: &'static str = "line too long to look at (see --max-line)";
+
     fn on_event(&mut self, now: Time, event: &Event<'_>, io: &mut Io) -> Result<(), Malformed> {
         self.page.now = now;
         if self.timestamps {
@@ -247,9 +249,8 @@ impl OnLine for Viewer {
         self.page.hand_on(&mut io.out);
     }
 
-    fn begin_long(&mut self, now: Time, _io: &mut Io) -> &'static str {
+    fn begin_long(&mut self, now: Time, _io: &mut Io) {
         self.page.now = now;
-        "line too long to look at (see --max-line)"
     }
 
     fn on_long(&mut self, _now: Time, bytes: &[u8], io: &mut Io) {

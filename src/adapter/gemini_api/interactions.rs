@@ -33,9 +33,7 @@ impl Interaction {
                 self.steps.retain(|(index, _)| *index != key);
             }
             "interaction.completed" | "interaction.complete" => self.end(interaction, emit),
-            "error" => {
-                emit.fail_open(value, &UsageAndCost::default());
-            }
+            "error" => emit.fail_open(value, &UsageAndCost::default()),
             _ => emit.status("progress", value.text("status"), value.clone()),
         }
     }

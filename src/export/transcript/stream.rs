@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use super::{Page, Piece, Writer};
 use crate::codec::{self, Fields};
 use crate::event::Raw;
-use crate::export::timeline::Timeline;
 use crate::term::style::Look;
 use crate::term::view::call::{Call, Finish};
 use crate::term::view::{folder, one_line, status, within};
 use crate::text::digest::Digest;
 use crate::time::Time;
-use crate::timing::Step;
+use crate::timing::{Step, Timeline};
 
 /// Bytes of a report of progress that is compared with the next.
 const MAX_NOTICE: usize = 4096;

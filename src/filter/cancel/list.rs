@@ -107,15 +107,17 @@ fn without_value(item: &str, last: &str) -> String {
 /// # Errors
 /// The form to write instead.
 pub fn count(text: &str) -> Result<u64, String> {
-    let (digits, factor) = match text.as_bytes() {
-        [.., b'k' | b'K'] => (&text[..text.len() - 1], 1000),
-        [.., b'M'] => (&text[..text.len() - 1], 1_000_000),
-        _ => (text, 1),
-    };
+    let count = scaled(text, &[("k", 1000), ("K", 1000), ("M", 1_000_000)]);
+    count.ok_or_else(|| "write a number like 5000, 200k or 2M".to_owned())
+}
+
+/// A whole number, perhaps with one of these suffixes, each with its factor.
+pub fn scaled(text: &str, suffixes: &[(&str, u64)]) -> Option<u64> {
+    let scaled = suffixes.iter().find_map(|(end, factor)| Some((text.strip_suffix(end)?, *factor)));
+    let (digits, factor) = scaled.unwrap_or((text, 1));
     // `parse` would take a sign.
     let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u64>().ok());
-    let count = number.flatten().and_then(|number| number.checked_mul(factor));
-    count.ok_or_else(|| "write a number like 5000, 200k or 2M".to_owned())
+    number.flatten()?.checked_mul(factor)
 }
 
 /// An amount of US dollars.

@@ -8,6 +8,7 @@ use super::repeat::{self, Repeats};
 use crate::codec::{self, Fields, Writer, unescape};
 use crate::event::{Envelope, Event, Tool, Type};
 use crate::filter::coalesce::chars;
+use crate::text::ceil;
 use crate::time::Time;
 use regex::Regex;
 
@@ -202,9 +203,8 @@ impl Tail {
         let start = if self.cut { self.text.chars().next().map_or(0, char::len_utf8) } else { 0 };
         let found = pattern.is_match_at(&self.text, start);
         if self.text.len() > 2 * MAX_TAIL {
-            let from = self.text.len() - MAX_TAIL;
-            let from = (from..self.text.len()).find(|at| self.text.is_char_boundary(*at));
-            self.text.drain(..from.unwrap_or_default());
+            let from = ceil(&self.text, self.text.len() - MAX_TAIL);
+            self.text.drain(..from);
             self.cut = true;
         }
         found

@@ -1,8 +1,8 @@
 //! Messages of the control socket: one JSON object a line, with the protocol version (docs/control.md).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 /// Protocol version, the value of `spile`; any other is refused.
 pub(super) const VERSION: u64 = 1;
@@ -121,13 +121,16 @@ impl Request {
 }
 
 /// Answer of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "lowercase")]
 pub enum Answer {
     /// The turn is being cancelled.
     Accepted {
+        #[serde(default)]
         turn: u64,
     },
     /// Line of the terminal event, and the agent's processes that cannot be killed and still run.
+    #[serde(skip)]
     Ended {
         event: String,
         left: Vec<i32>,
@@ -143,14 +146,18 @@ pub enum Answer {
     /// The state of the run, without the version.
     State(Value),
     Refused {
+        #[serde(default)]
         code: String,
+        #[serde(default)]
         reason: String,
     },
     /// The request was not understood.
     Error {
+        #[serde(default)]
         reason: String,
     },
     /// The run cannot be reached any more; never sent.
+    #[serde(skip)]
     Lost(String),
 }
 
@@ -160,40 +167,20 @@ impl Answer {
     }
 
     pub(super) fn line(&self) -> String {
-        let answer = |name: &str| json!({"spile": VERSION, "answer": name});
-        let with = |name: &str, fields: &[(&str, Value)]| {
-            let mut all = answer(name);
-            for (key, value) in fields {
-                all[*key] = value.clone();
-            }
-            all.to_string()
-        };
+        #[derive(Serialize)]
+        struct Reply<'a> {
+            spile: u64,
+            #[serde(flatten)]
+            answer: &'a Answer,
+        }
         match self {
-            Self::Accepted { turn } => with("accepted", &[("turn", json!(turn))]),
             Self::Ended { event, left } => {
                 // The event as it is in the stream, byte for byte.
                 let left =
                     if left.is_empty() { String::new() } else { format!(r#","left":{left:?}"#) };
                 format!(r#"{{"spile":{VERSION},"answer":"ended","event":{event}{left}}}"#)
             }
-            Self::Redirected => with("redirected", &[]),
-            Self::Taken => with("taken", &[]),
-            Self::Written => with("written", &[]),
-            Self::Queued => with("queued", &[]),
-            Self::Permitted => with("permitted", &[]),
-            Self::State(state) => {
-                let mut all = answer("state");
-                for (key, value) in state.as_object().into_iter().flatten() {
-                    all[key] = value.clone();
-                }
-                all.to_string()
-            }
-            Self::Refused { code, reason } => {
-                with("refused", &[("code", json!(code)), ("reason", json!(reason))])
-            }
-            Self::Error { reason } | Self::Lost(reason) => {
-                with("error", &[("reason", json!(reason))])
-            }
+            answer => serde_json::to_string(&Reply { spile: VERSION, answer }).unwrap_or_default(),
         }
     }
 
@@ -202,12 +189,6 @@ impl Answer {
         struct Reply<'a> {
             answer: String,
             #[serde(default)]
-            turn: u64,
-            #[serde(default)]
-            code: String,
-            #[serde(default)]
-            reason: String,
-            #[serde(default)]
             left: Vec<i32>,
             #[serde(borrow, default)]
             event: Option<&'a RawValue>,
@@ -215,32 +196,24 @@ impl Answer {
         let Ok(reply) = serde_json::from_str::<Reply<'_>>(line) else {
             return Self::Lost("the answer is not understood".into());
         };
-        match (reply.answer.as_str(), reply.event) {
-            ("accepted", _) => Self::Accepted { turn: reply.turn },
-            ("ended", Some(event)) => {
-                Self::Ended { event: event.get().to_owned(), left: reply.left }
-            }
-            ("redirected", _) => Self::Redirected,
-            ("taken", _) => Self::Taken,
-            ("written", _) => Self::Written,
-            ("queued", _) => Self::Queued,
-            ("permitted", _) => Self::Permitted,
-            ("refused", _) => Self::Refused { code: reply.code, reason: reply.reason },
-            ("error", _) => Self::Error { reason: reply.reason },
-            ("state", _) => {
-                let mut state: Value = serde_json::from_str(line).unwrap_or_default();
-                if let Some(all) = state.as_object_mut() {
-                    all.retain(|key, _| !matches!(key.as_str(), "spile" | "answer"));
-                }
+        if let ("ended", Some(event)) = (reply.answer.as_str(), reply.event) {
+            return Self::Ended { event: event.get().to_owned(), left: reply.left };
+        }
+        match serde_json::from_str(line) {
+            Ok(Self::State(mut state)) => {
+                state.as_object_mut().and_then(|state| state.shift_remove("spile"));
                 Self::State(state)
             }
-            (other, _) => Self::Lost(format!("the answer {other:?} is not understood")),
+            Ok(answer) => answer,
+            Err(_) => Self::Lost(format!("the answer {:?} is not understood", reply.answer)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ use crate::term::style::Look;
 use crate::text::digest::Digest;
 use crate::text::floor;
 use crate::time::Time;
-use crate::timing::{Breakdown, Step, Timing};
+use crate::timing::{Breakdown, Step, Timeline};
 
 /// Streams that are remembered; past that the longest silent one is forgotten, those without a turn first.
 pub const MAX_STREAMS: usize = 1000;
@@ -85,15 +85,12 @@ pub(super) struct Turn {
     pub(super) began: Option<Time>,
     /// Working directory; empty if unknown.
     folder: String,
-    timing: Timing,
-    /// True if the last event was one of several texts, of which only the last matters to the timing.
-    streams: bool,
+    timeline: Timeline,
 }
 
 impl Turn {
     pub(super) fn new(began: Option<Time>) -> Self {
-        let timing = Timing::new(millis(began));
-        Self { began, folder: String::new(), timing, streams: false }
+        Self { began, folder: String::new(), timeline: Timeline::new(began) }
     }
 
     pub(super) fn within(mut self, folder: String) -> Self {
@@ -103,12 +100,8 @@ impl Turn {
 
     /// Time of each class, up to `now`; `None` if the recording has no times.
     pub(super) fn breakdown(self, now: Option<Time>) -> Option<Breakdown> {
-        self.began.map(|_| self.timing.end(millis(now)))
+        self.began.map(|_| self.timeline.end(now).breakdown)
     }
-}
-
-fn millis(time: Option<Time>) -> u64 {
-    time.map_or(0, Time::as_millis)
 }
 
 /// A running tool.
@@ -136,8 +129,8 @@ impl Streams {
         }
         let stream = &mut self.states[at];
         stream.used = used;
-        if event.kind != Type::TextDelta {
-            stream.end_texts();
+        if let Some(turn) = stream.turn.as_mut().filter(|_| event.kind != Type::TextDelta) {
+            turn.timeline.end_texts(|| Time::parse(&stream.ts));
         }
         if let Some(ts) = event.ts.as_deref() {
             stream.ts.clear();
@@ -200,23 +193,16 @@ impl Stream {
 
     /// Takes a text of the main agent.
     pub(super) fn on_text(&mut self) {
-        match &mut self.turn {
-            Some(turn) if turn.timing.is_streaming() => turn.streams = true,
-            _ => self.on_step(Step::Text),
+        if let Some(turn) = &mut self.turn {
+            turn.timeline.on_text(|| Time::parse(&self.ts));
         }
     }
 
     /// Takes an event of the main agent.
     pub(super) fn on_step(&mut self, step: Step<'_>) {
-        let now = millis(self.now());
+        let now = self.now();
         if let Some(turn) = &mut self.turn {
-            turn.timing.on_step(now, step);
-        }
-    }
-
-    fn end_texts(&mut self) {
-        if self.turn.as_mut().is_some_and(|turn| std::mem::take(&mut turn.streams)) {
-            self.on_step(Step::Text);
+            turn.timeline.on_step(now, step);
         }
     }
 
