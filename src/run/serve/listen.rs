@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::problem::AGAIN_AFTER;
 use super::router::{self, Door};
-use super::stalled::Stalled;
+use super::stalled::{Stalled, TAKES_WITHIN};
 use super::{App, warn};
 
 /// Time for the head of a request, and for the next one on a connection.
@@ -201,7 +201,8 @@ where
     });
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(BUFFER);
-    let connection = protocol.serve_connection(TokioIo::new(Stalled::new(stream)), service);
+    let connection =
+        protocol.serve_connection(TokioIo::new(Stalled::new(stream, TAKES_WITHIN)), service);
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -10,19 +10,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Time in which a reader takes something of what waits for it.
-const TAKES_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const TAKES_WITHIN: Duration = Duration::from_secs(60);
 
 /// The connection.
 #[derive(Debug)]
 pub(super) struct Stalled<S> {
     stream: S,
+    /// Time in which its reader takes something.
+    within: Duration,
     /// Deadline, from the first write that had no room.
     waits: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Stalled<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, waits: None }
+    pub(super) fn new(stream: S, within: Duration) -> Self {
+        Self { stream, within, waits: None }
     }
 
     /// Passes on the result of a write.
@@ -35,7 +37,8 @@ impl<S> Stalled<S> {
             self.waits = None;
             return written;
         }
-        let deadline = || Box::pin(sleep_until(Instant::now() + TAKES_WITHIN));
+        let within = self.within;
+        let deadline = || Box::pin(sleep_until(Instant::now() + within));
         ready!(self.waits.get_or_insert_with(deadline).as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -81,5 +84,30 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalled<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_that_takes_nothing_ends_the_connection() {
+        let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (stream, mut reader) = duplex(8);
+            let mut stalled = Stalled::new(stream, Duration::from_secs(2));
+            let reads = async {
+                let mut bytes = [0; 1000];
+                reader.read_exact(&mut bytes).await.map(|_| ())
+            };
+            let (written, read) = tokio::join!(stalled.write_all(&[1; 1000]), reads);
+            assert!(written.is_ok() && read.is_ok());
+            let error = stalled.write_all(&[2; 1000]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        });
     }
 }
