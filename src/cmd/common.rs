@@ -16,7 +16,7 @@ use crate::filter::{Chain, Filter};
 use crate::named::Named;
 use crate::run::{self, Inputs};
 use crate::stage::{Clock, FilterStage, Reading, Stage};
-use crate::term::sanitize::Sanitizer;
+use crate::term::sanitize;
 use crate::term::view::TextBytes;
 pub(super) use crate::time::duration;
 
@@ -138,9 +138,7 @@ pub(super) fn cell(text: &str) -> String {
 
 /// Foreign text on one line, without control sequences.
 pub(super) fn clean(text: &str) -> String {
-    let mut out = String::new();
-    Sanitizer::default().push(&text.replace(['\n', '\t', '\r'], " "), &mut out);
-    out
+    sanitize::clean(&text.replace(['\n', '\t', '\r'], " "))
 }
 
 #[cfg(test)]

@@ -72,10 +72,8 @@ impl Html {
     fn notice(&mut self, look: Look, text: &str, out: &mut String) {
         if !matches!(look, Look::Dim | Look::Plain) {
             self.end_log(out);
-            out.push_str(&format!("<p class=\"notice {}\">", class_of(look)));
-            esc(text, out);
-            out.push_str("</p>\n");
-            return;
+            let open = format!("<p class=\"notice {}\">", class_of(look));
+            return element(&open, text, "</p>\n", out);
         }
         if !std::mem::replace(&mut self.in_log, true) {
             out.push_str("<details class=log><summary>Log");
@@ -129,9 +127,7 @@ impl Html {
         if end.look != Look::Good && self.failures.len() < MAX_FAILURES {
             self.failures.push((self.sections, end.mark.clone(), one_line(&end.reason, None)));
         }
-        out.push_str(&format!("<footer class=\"end {class}\"><p><b>"));
-        esc(&end.mark, out);
-        out.push_str("</b>");
+        element(&format!("<footer class=\"end {class}\"><p><b>"), &end.mark, "</b>", out);
         element(" <span class=reason>", &end.reason, "</span>", out);
         element(" <span class=usage>", &end.usage.replace("  ", " · "), "</span>", out);
         out.push_str("</p>\n");
@@ -343,9 +339,8 @@ impl Page for Html {
         out.push_str(&parts.join(" · "));
         out.push_str("</p>\n");
         for (section, mark, reason) in &self.failures {
-            out.push_str(&format!("<p class=\"notice bad\"><a href=#t{section}>"));
-            esc(mark, out);
-            out.push_str("</a> ");
+            let open = format!("<p class=\"notice bad\"><a href=#t{section}>");
+            element(&open, mark, "</a> ", out);
             esc(reason, out);
             out.push_str("</p>\n");
         }

@@ -1,4 +1,4 @@
-//! Time of a turn as a picture needs it: the classes of [`crate::timing`] in the order in which they came.
+//! Shares of a turn's time for a picture: the classes of [`crate::timing`] that have any, with words.
 
 use crate::term::view::words::{duration, silence};
 use crate::timing::{Breakdown, Class};

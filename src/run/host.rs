@@ -89,12 +89,11 @@ pub fn host(tap: &mut Tap, mut plan: Plan) -> Result<Exit> {
     match start(&mut plan, stream) {
         Ok((agent, console, signals)) => {
             let shown = plan.shown.iter().map(|word| plan.outlet.apart(word.clone())).collect();
-            let mut plan_prompt = plan.drive.as_mut().and_then(|drive| drive.prompt.take());
+            let prompt = plan.drive.as_mut().and_then(|drive| drive.prompt.take());
             let mut host = Host::new(tap, (agent, console), signals, &mut plan)?;
             host.begin(shown);
             let pid = host.agent.pid;
             host.run_file.iter_mut().for_each(|file| file.report(pid));
-            let prompt = plan_prompt.take();
             prompt.iter().for_each(|prompt| host.give_prompt(prompt));
             host.run()
         }
@@ -400,7 +399,7 @@ impl<'a> Host<'a> {
         let now = self.clock.now();
         match step {
             EscalationStep::Interrupt => self.interrupt(),
-            EscalationStep::Key => self.type_interrupt(),
+            EscalationStep::Key => self.type_text("\u{3}"),
             EscalationStep::Signal(signal) => self.agent.signal(now, signal),
             EscalationStep::Tree => return self.agent.order(now, Message::KillTree),
         }

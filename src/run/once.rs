@@ -135,15 +135,20 @@ fn make(base: &Path, uid: u32) -> Result<PathBuf> {
         bail!("{} is too long a name for a socket: set XDG_RUNTIME_DIR", ours.display());
     }
     for folder in [base, &ours] {
-        let made = std::fs::DirBuilder::new().mode(0o700).create(folder);
-        match made {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(e).with_context(|| format!("cannot make {}", folder.display()));
-            }
-            _ => must_be_ours(folder, uid)?,
-        }
+        make_folder(folder)?;
+        must_be_ours(folder, uid)?;
     }
     Ok(ours)
+}
+
+/// Makes a folder for this user alone, unless there is one.
+fn make_folder(folder: &Path) -> Result<()> {
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(e).with_context(|| format!("cannot make {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a folder that another user may have made.

@@ -22,6 +22,11 @@ impl<S: Stage, F: Stage> Piped<S, F> {
         self.inner.out.clear();
     }
 
+    /// The first stage.
+    pub fn stage(&self) -> &S {
+        &self.stage
+    }
+
     /// The second stage.
     pub fn filter(&self) -> &F {
         &self.filter

@@ -13,7 +13,7 @@ use crate::filter::cancel::Truncate;
 use crate::guard::Ended;
 use crate::replay::To;
 use crate::replay::raw::{self, Entry};
-use crate::stage::{Clock, FilterStage, Io, Reading, Stage};
+use crate::stage::{Clock, FilterStage, Io, Piped, Reading, Stage};
 use crate::time::Time;
 
 /// Message of a turn that failed because the input was empty.
@@ -89,7 +89,7 @@ impl Fed {
         tap.guard().fail_on_stop(stop_reasons.clone());
         Self {
             format: None,
-            events: Events::new(&config),
+            events: events(&config),
             recording: Lines::new(config.max_line),
             ended: false,
             config,
@@ -125,7 +125,7 @@ impl Fed {
                     self.go_on_with(own, now, &held, io);
                 }
             }
-            (Some(Own::Events), _) => self.events.feed(now, bytes, io),
+            (Some(Own::Events), _) => self.events.on_bytes(now, bytes, io),
             _ => {
                 let mut lines = std::mem::replace(&mut self.recording, Lines::new(0));
                 lines.feed(bytes, |piece| self.piece(now, &piece));
@@ -235,7 +235,7 @@ impl Stage for Fed {
                     io.warn(TEXT);
                 }
             }
-            (Some(Own::Events), _) => self.events.end(now, io),
+            (Some(Own::Events), _) => self.events.on_end(now, io),
             _ => {
                 let mut lines = std::mem::replace(&mut self.recording, Lines::new(0));
                 lines.end(|piece| self.piece(now, &piece));
@@ -256,51 +256,25 @@ impl Stage for Fed {
     fn exit(&self) -> Exit {
         match self.format {
             _ if self.refused => Exit::Usage,
-            Some(Own::Events) => self.events.check.exit().or(self.events.filter.exit()),
+            Some(Own::Events) => self.events.filter().exit().or(self.events.stage().exit()),
             _ => self.agent.as_ref().map_or(Exit::Failed, Tap::exit),
         }
     }
 }
 
 /// Canonical events: they pass as they came, a turn that is open at the end fails, and all output is checked.
-struct Events {
-    filter: FilterStage,
-    check: Check,
-    inner: Io,
-}
+type Events = Piped<FilterStage, Check>;
 
-impl Events {
-    fn new(config: &Config) -> Self {
-        let reading = Reading { max_line: config.max_line, strict: config.strict };
-        let chain = Chain::new(vec![Box::new(Truncate::default())]);
-        let check = check::Options {
-            pass: true,
-            quiet: true,
-            exit_from_stream: true,
-            reading: reading.clone(),
-            ..check::Options::default()
-        };
-        Self {
-            filter: FilterStage::new(chain, Clock::Wall, &reading),
-            check: Check::new(check),
-            inner: Io::default(),
-        }
-    }
-
-    fn feed(&mut self, now: Time, bytes: &[u8], io: &mut Io) {
-        self.filter.on_bytes(now, bytes, &mut self.inner);
-        self.check(now, io);
-    }
-
-    fn end(&mut self, now: Time, io: &mut Io) {
-        self.filter.on_end(now, &mut self.inner);
-        self.check(now, io);
-        self.check.on_end(now, io);
-    }
-
-    fn check(&mut self, now: Time, io: &mut Io) {
-        io.err.append(&mut self.inner.err);
-        self.check.on_bytes(now, &self.inner.out, io);
-        self.inner.out.clear();
-    }
+fn events(config: &Config) -> Events {
+    let reading = Reading { max_line: config.max_line, strict: config.strict };
+    let chain = Chain::new(vec![Box::new(Truncate::default())]);
+    let filter = FilterStage::new(chain, Clock::Wall, &reading);
+    let options = check::Options {
+        pass: true,
+        quiet: true,
+        exit_from_stream: true,
+        reading,
+        ..check::Options::default()
+    };
+    Piped::new(filter, Check::new(options))
 }

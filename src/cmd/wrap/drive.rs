@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueHint;
 
+use super::words;
 use crate::adapter;
 use crate::cmd::{common, usage};
 use crate::drive::{Config, Input, MAX_MESSAGE, OnPermission};
@@ -113,8 +114,7 @@ impl DriveArgs {
             _ if !self.drive => Input::Prompt,
             Terminal::Yes => Input::Terminal,
             Terminal::No => {
-                let words: Vec<String> =
-                    argv.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+                let words = words(&argv);
                 let named = adapter::by_command(&words).map(|(spec, _)| spec.name);
                 let input = Input::of(from.or(named).unwrap_or_default(), &words);
                 add(&mut argv, &input.arguments(&words));

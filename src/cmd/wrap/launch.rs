@@ -13,9 +13,7 @@ use crate::adapter;
 use crate::cmd::{common, usage};
 use crate::exit::Exit;
 use crate::lifecycle::{DRAIN_MOST, Limits};
-use crate::run::{
-    self, Background, Drive, KeyLock, Outlet, Plan, Record, SpoolLimits, Stdin, Waiting,
-};
+use crate::run::{self, Background, KeyLock, Plan, Record, SpoolLimits, Stdin, Waiting};
 use crate::runs::info::RunInfo;
 use crate::secret;
 use crate::tap::{Config, Tap};
@@ -29,28 +27,12 @@ const MAX_SPOOL_MEM: usize = 1 << 30;
 /// Agent that is ready to start, with what supervises it.
 pub(in crate::cmd) struct Launch {
     tap: Tap,
-    agent: Agent,
+    plan: Plan,
     supervise: Box<Supervise>,
     /// Prompt as it was given, if there is one.
     prompt: Option<OsString>,
-    begun: Option<Begun>,
-}
-
-/// Command to start, with its input.
-struct Agent {
-    argv: Vec<OsString>,
-    shown: Vec<String>,
-    stdin: Stdin,
-    pty: bool,
-    drive: Option<Drive>,
-    outlet: Outlet,
-}
-
-/// Lock and recording of a run that has begun.
-#[derive(Default)]
-struct Begun {
-    lock: Option<KeyLock>,
-    record: Option<Record>,
+    /// True once the plan has its lock and its recording.
+    begun: bool,
 }
 
 impl Launch {
@@ -101,19 +83,33 @@ impl Launch {
             None if args.pty && at_terminal => Stdin::Inherit,
             given => given.unwrap_or(Stdin::Null),
         };
-        let pty = args.pty || (at_terminal && stdin == Stdin::Inherit);
-        let agent = Agent { argv, shown, stdin, pty, drive, outlet };
-        Ok(Self { tap, agent, supervise: args.supervise, prompt, begun: None })
+        let supervise = args.supervise;
+        let plan = Plan {
+            argv,
+            shown,
+            stdin,
+            pty: args.pty || (at_terminal && stdin == Stdin::Inherit),
+            limits: supervise.limits(),
+            spool: SpoolLimits {
+                memory: supervise.spool_mem.min(MAX_SPOOL_MEM),
+                file: supervise.spool_max as u64,
+            },
+            record: None,
+            drive,
+            outlet,
+            lock: None,
+            background: None,
+        };
+        Ok(Self { tap, plan, supervise, prompt, begun: false })
     }
 
     /// Begins what can fail at once: takes the lock of --once, unless the run waits for it, and creates the recording.
     pub(in crate::cmd) fn begin(&mut self) -> Result<()> {
-        let Some(key) = self.supervise.once.as_ref().filter(|_| self.begun.is_none()) else {
-            return self.record(None);
-        };
-        match self.supervise.queue {
-            true => Ok(()),
-            false => {
+        match &self.supervise.once {
+            _ if self.begun => Ok(()),
+            None => self.record(None),
+            Some(_) if self.supervise.queue => Ok(()),
+            Some(key) => {
                 let lock = run::lock(key)?;
                 self.record(Some(lock))
             }
@@ -121,14 +117,13 @@ impl Launch {
     }
 
     fn record(&mut self, lock: Option<KeyLock>) -> Result<()> {
-        let create = |path: &std::path::PathBuf| {
-            Record::create(run::Clock::start().now(), path, &self.agent.shown)
-                .with_context(|| format!("cannot record to {}", path.display()))
-        };
-        if self.begun.is_none() {
-            let record = self.supervise.record.as_ref().map(create).transpose()?;
-            self.begun = Some(Begun { lock, record });
+        if let Some(path) = &self.supervise.record {
+            let record = Record::create(run::Clock::start().now(), path, &self.plan.shown);
+            let wrong = || format!("cannot record to {}", path.display());
+            self.plan.record = Some(record.with_context(wrong)?);
         }
+        self.plan.lock = lock;
+        self.begun = true;
         Ok(())
     }
 
@@ -149,7 +144,7 @@ impl Launch {
 
     /// Description of the run for `run.json`, without secrets.
     pub(in crate::cmd) fn info(&mut self) -> RunInfo {
-        let Agent { shown, outlet, .. } = &mut self.agent;
+        let Plan { shown, outlet, .. } = &mut self.plan;
         RunInfo {
             argv: shown.iter().map(|word| outlet.apart(word.clone())).collect(),
             label: self.tap.guard().label().map(str::to_owned),
@@ -160,23 +155,23 @@ impl Launch {
 
     /// Text without secrets.
     pub(in crate::cmd) fn without_secrets(&mut self, text: String) -> String {
-        self.agent.outlet.apart(text)
+        self.plan.outlet.apart(text)
     }
 
     /// Starts the agent and hosts it to its end.
     pub(in crate::cmd) fn run(mut self, mut background: Option<Box<Background>>) -> Result<Exit> {
         self.begin()?;
-        if self.begun.is_none() {
+        if !self.begun {
             let key = self.supervise.once.as_deref().unwrap_or_default();
             let limit = common::limit(self.supervise.queue_timeout);
-            let parts = (&mut self.tap, &mut self.agent.outlet, background.as_deref_mut());
+            let parts = (&mut self.tap, &mut self.plan.outlet, background.as_deref_mut());
             match run::queue(parts, key, limit)? {
                 ControlFlow::Continue(lock) => self.record(Some(lock))?,
                 ControlFlow::Break(exit) => return Ok(exit),
             }
         }
-        let plan = self.supervise.plan(self.agent, self.begun.unwrap_or_default(), background);
-        run::host(&mut self.tap, plan)
+        self.plan.background = background;
+        run::host(&mut self.tap, self.plan)
     }
 }
 
@@ -193,33 +188,16 @@ impl Supervise {
         given.map(|(name, time)| (name.to_owned(), format!("{time:?}"))).collect()
     }
 
-    /// Plan of the run.
-    fn plan(&self, agent: Agent, begun: Begun, background: Option<Box<Background>>) -> Plan {
-        let Agent { argv, shown, stdin, pty, drive, outlet } = agent;
-        let Begun { lock, record } = begun;
-        Plan {
-            argv,
-            shown,
-            stdin,
-            pty,
-            limits: Limits {
-                grace: self.grace,
-                drain: self.drain.min(DRAIN_MOST),
-                after_result: common::limit(Some(self.after_result)).unwrap_or(Duration::MAX),
-                total: common::limit(self.timeout),
-                idle: common::limit(self.idle_timeout),
-                first_output: common::limit(self.first_output_timeout),
-                tool: common::limit(self.tool_timeout),
-            },
-            spool: SpoolLimits {
-                memory: self.spool_mem.min(MAX_SPOOL_MEM),
-                file: self.spool_max as u64,
-            },
-            record,
-            drive,
-            outlet,
-            lock,
-            background,
+    /// Limits of the run.
+    fn limits(&self) -> Limits {
+        Limits {
+            grace: self.grace,
+            drain: self.drain.min(DRAIN_MOST),
+            after_result: common::limit(Some(self.after_result)).unwrap_or(Duration::MAX),
+            total: common::limit(self.timeout),
+            idle: common::limit(self.idle_timeout),
+            first_output: common::limit(self.first_output_timeout),
+            tool: common::limit(self.tool_timeout),
         }
     }
 }

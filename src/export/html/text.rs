@@ -61,11 +61,7 @@ impl Renderer<'_> {
             }
             Event::Text(text) if self.links > 0 || self.code => esc(&text, self.out),
             Event::Text(text) => self.linked(&text),
-            Event::Code(text) => {
-                self.out.push_str("<code>");
-                esc(&text, self.out);
-                self.out.push_str("</code>");
-            }
+            Event::Code(text) => element("<code>", &text, "</code>", self.out),
             Event::SoftBreak => self.out.push('\n'),
             Event::HardBreak => self.out.push_str("<br>\n"),
             Event::Rule => self.out.push_str("<hr>\n"),

@@ -241,13 +241,6 @@ impl Host<'_> {
         }
     }
 
-    pub(super) fn type_interrupt(&mut self) {
-        if let Some(console) = &mut self.console {
-            console.typed.push(CTRL_C);
-            console.pass_on();
-        }
-    }
-
     /// Cancels the turn if a typed ^C ended the agent.
     pub(super) fn note_interrupt(&mut self, ended: Ended) {
         let by_it = matches!(ended, Ended::Signalled(SIGINT) | Ended::Exited(130));

@@ -9,7 +9,6 @@ use super::backlog::Command;
 use super::feed::{Feed, Wants};
 use crate::adapter::{OWN, Order};
 use crate::drive::{Action, Answered, Config, Driver, Force, Given, InTurn, Permit, Refused};
-use crate::lifecycle::{Cancel, Stop};
 use crate::run::control::{Answer, PermitTool, Text, new_word};
 use crate::time::Time;
 
@@ -181,10 +180,7 @@ impl Host<'_> {
                 Action::Ask(question) => self.ask_command(question),
                 Action::Fail(code, why) => {
                     self.enqueue(Command::Fail(code, why));
-                    let interrupt = self.can_interrupt();
-                    let cancel = Cancel { interrupt, within: None };
-                    self.life.stop(self.clock.now(), Stop::Cancel(cancel));
-                    self.act();
+                    self.stop_agent(None);
                 }
                 Action::Warn(why) => self.enqueue(Command::Note("warning", Some(why), None)),
             }

@@ -6,14 +6,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{leads_to, try_lock};
+use super::{leads_to, make_folder, try_lock};
 
 /// Digits of the number in a name: those of the largest.
 const DIGITS: usize = 20;
@@ -58,7 +57,7 @@ impl Ticket {
     /// Takes a ticket behind all others. `now` is the time in microseconds.
     pub(super) fn take(now: u64, folder: &Path) -> Result<Self> {
         for _ in 0..MAX_TRIES {
-            make(folder)?;
+            make_folder(folder)?;
             let number = next(now, &names(folder)?);
             let name = format!("{number:0DIGITS$}-{}", std::process::id());
             let path = folder.join(&name);
@@ -75,7 +74,7 @@ impl Ticket {
         let path = folder.join(&self.name);
         let renewed = !leads_to(&path, &self.file);
         if renewed {
-            make(folder)?;
+            make_folder(folder)?;
             match create(&path)? {
                 Some(file) => (self.path, self.file) = (path, file),
                 None => *self = Self::take(now, folder)?,
@@ -130,15 +129,6 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
-}
-
-fn make(folder: &Path) -> Result<()> {
-    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-            Err(e).with_context(|| format!("cannot make {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Creates and locks a ticket; `None` if the name is taken, or if another process has removed the ticket or its folder before
