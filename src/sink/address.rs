@@ -60,7 +60,7 @@ pub enum Taken {
     No,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     types: Vec<Type>,
     parts: bool,

@@ -195,7 +195,9 @@ pub(super) fn refused(reach: Reach) -> &'static str {
         Reach::Public => {
             "its address is not allowed: it is private (--webhook-private allows that), link-local or none of a host"
         }
-        Reach::Any | Reach::Private => "its address is not allowed: it is link-local or none of a host",
+        Reach::Any | Reach::Private => {
+            "its address is not allowed: it is link-local or none of a host"
+        }
     }
 }
 

@@ -38,7 +38,8 @@ impl HookSink {
     fn deliver(&self, delivery: &Delivery<'_>) -> SendOutcome {
         let id = delivery.id.unwrap_or_default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let mut headers = vec![("webhook-id", id.to_owned()), ("webhook-timestamp", now.to_string())];
+        let mut headers =
+            vec![("webhook-id", id.to_owned()), ("webhook-timestamp", now.to_string())];
         let signature = self.keys.as_ref().map(|keys| keys.sign(id, now, delivery.bytes));
         headers.extend(signature.map(|signature| ("webhook-signature", signature)));
         match self.poster.post_with(delivery.bytes, &headers) {
