@@ -76,7 +76,6 @@ impl Worker {
     fn work(&mut self) -> Result<()> {
         while !self.stops.load(Ordering::Relaxed) {
             let reached = self.read_on()?;
-            self.account()?;
             let until = self.hook.until();
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
@@ -96,6 +95,7 @@ impl Worker {
             if self.driver.counts().unknown > before.unknown {
                 self.give_up("no tries left");
             }
+            self.account()?;
             match task {
                 Task::Send(deliveries) => {
                     for delivery in &deliveries {
@@ -170,6 +170,7 @@ impl Worker {
         }
     }
 
+    /// Shows what is owed, after the ledger has the last outcome.
     fn account(&self) -> Result<()> {
         let owed = self.shelf.store.lock().owed(self.number)?;
         self.hook.account().owed = owed;
