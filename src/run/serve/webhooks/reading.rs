@@ -12,14 +12,12 @@ use crate::serve::index::Record;
 /// Most bytes of a file in one read, unless a single line is longer.
 const PART: u64 = 256 << 10;
 
+/// Receiver of lines, each with its run and record.
+type Each<'a> = dyn FnMut(&RunFile, &Record, &[u8]) -> ControlFlow<()> + 'a;
+
 /// Calls `each` for the lines behind the event with this number, up to `most`, until it breaks. Returns the number of events
 /// that were passed, among them those whose run is removed.
-pub(super) fn lines(
-    order: &Order,
-    number: u64,
-    most: usize,
-    each: &mut dyn FnMut(&RunFile, &Record, &[u8]) -> ControlFlow<()>,
-) -> Result<u64> {
+pub(super) fn lines(order: &Order, number: u64, most: usize, each: &mut Each<'_>) -> Result<u64> {
     let records = order.records(number, most).context("cannot read the index")?;
     let mut passed = 0;
     let mut left = records.as_slice();
