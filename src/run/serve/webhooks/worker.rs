@@ -154,7 +154,11 @@ impl Worker {
             if self.order.seen.borrow().epoch != seen.epoch {
                 continue;
             }
-            self.progress.number += passed.max(1);
+            if passed == 0 {
+                // The index is being replaced.
+                return Ok(Reached::End);
+            }
+            self.progress.number += passed;
             if !events.is_empty() || self.progress.number - self.written >= UNWRITTEN {
                 let now = self.clock.now();
                 let mut store = self.shelf.store.lock();
