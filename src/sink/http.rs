@@ -3,6 +3,7 @@
 
 mod chat;
 pub mod client;
+#[cfg(feature = "serve")]
 mod hook;
 mod proxy;
 mod trust;
@@ -20,6 +21,7 @@ use super::{Delivery, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 use chat::ChatSink;
 use client::Client;
+#[cfg(feature = "serve")]
 pub use hook::HookSink;
 
 const CONNECT: Duration = Duration::from_secs(10);

@@ -229,6 +229,26 @@ fn status_410_switches_a_webhook_off_for_good() {
 }
 
 #[test]
+fn an_event_that_is_refused_is_given_up_and_the_next_one_goes_on() {
+    let home = Home::new();
+    let endpoint = Endpoint::start(|n, _| match n {
+        1 => Reply::Status(404, "", "no such hook"),
+        _ => OK,
+    });
+    let url = format!("{}#retry=5xx", endpoint.url);
+    let (server, log) = logged(&home, &["--webhook-private", "--webhook", &url], &[]);
+    let run = server.run(&json!({"prompt": "x"}));
+    let want = ends(&home, &run);
+    wait_for("the events", || hook(&server, 0)["delivered"] == 1);
+    assert_eq!(hook(&server, 0)["given_up"], 1);
+    assert_eq!(by_run(&endpoint.seen())[&run], want);
+    assert!(log().contains("is given up: status 404: no such hook"), "{}", log());
+    let history = std::fs::read_to_string(home.path().join("state/history.ndjson")).unwrap();
+    let count = history.matches(r#""op":"webhook""#).count();
+    assert_eq!((count, history.matches(r#""outcome":"given up""#).count()), (1, 1), "{history}");
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let home = Home::new();
     let other = Endpoint::start(|_, _| OK);
