@@ -324,10 +324,13 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the token, one word of at least 16 characters, that only you can read')
             [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Further name by which clients reach the server, as that of a proxy')
             [CompletionResult]::new('--cors', '--cors', [CompletionResultType]::ParameterName, 'Origin whose pages may ask, as https://example.org')
+            [CompletionResult]::new('--webhook', '--webhook', [CompletionResultType]::ParameterName, 'Address that gets a POST at the end of each turn and of each run, or for #only=TYPES; several are allowed')
+            [CompletionResult]::new('--webhook-secret-file', '--webhook-secret-file', [CompletionResultType]::ParameterName, 'File with the secret of the signatures (Standard Webhooks: whsec_ and base64), that only you can read')
             [CompletionResult]::new('--max-runs', '--max-runs', [CompletionResultType]::ParameterName, 'Runs that may live at a time; more are refused with 429')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Connections at a time; more are refused with 429')
             [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'Time for answers to go out after SIGTERM or SIGINT')
             [CompletionResult]::new('--on-exit', '--on-exit', [CompletionResultType]::ParameterName, 'Fate of the runs that a server has started, at its end')
+            [CompletionResult]::new('--webhook-private', '--webhook-private', [CompletionResultType]::ParameterName, 'Let webhooks lead to private addresses and to this machine')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

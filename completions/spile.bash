@@ -1270,7 +1270,7 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__serve)
-            opts="-h --listen --agent --command --wrap --root --token-file --host --cors --max-runs --max-clients --linger --on-exit --help"
+            opts="-h --listen --agent --command --wrap --root --token-file --host --cors --webhook --webhook-secret-file --webhook-private --max-runs --max-clients --linger --on-exit --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1320,6 +1320,25 @@ _spile_known() {
                     ;;
                 --cors)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --webhook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --webhook-secret-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 --max-runs)

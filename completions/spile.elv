@@ -305,10 +305,13 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --token-file 'File with the token, one word of at least 16 characters, that only you can read'
             cand --host 'Further name by which clients reach the server, as that of a proxy'
             cand --cors 'Origin whose pages may ask, as https://example.org'
+            cand --webhook 'Address that gets a POST at the end of each turn and of each run, or for #only=TYPES; several are allowed'
+            cand --webhook-secret-file 'File with the secret of the signatures (Standard Webhooks: whsec_ and base64), that only you can read'
             cand --max-runs 'Runs that may live at a time; more are refused with 429'
             cand --max-clients 'Connections at a time; more are refused with 429'
             cand --linger 'Time for answers to go out after SIGTERM or SIGINT'
             cand --on-exit 'Fate of the runs that a server has started, at its end'
+            cand --webhook-private 'Let webhooks lead to private addresses and to this machine'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

@@ -421,11 +421,14 @@ complete -c spile -n "__fish_spile_using_subcommand serve" -l root -d 'Directory
 complete -c spile -n "__fish_spile_using_subcommand serve" -l token-file -d 'File with the token, one word of at least 16 characters, that only you can read' -r -F
 complete -c spile -n "__fish_spile_using_subcommand serve" -l host -d 'Further name by which clients reach the server, as that of a proxy' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l cors -d 'Origin whose pages may ask, as https://example.org' -r
+complete -c spile -n "__fish_spile_using_subcommand serve" -l webhook -d 'Address that gets a POST at the end of each turn and of each run, or for #only=TYPES; several are allowed' -r
+complete -c spile -n "__fish_spile_using_subcommand serve" -l webhook-secret-file -d 'File with the secret of the signatures (Standard Webhooks: whsec_ and base64), that only you can read' -r -F
 complete -c spile -n "__fish_spile_using_subcommand serve" -l max-runs -d 'Runs that may live at a time; more are refused with 429' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l max-clients -d 'Connections at a time; more are refused with 429' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l linger -d 'Time for answers to go out after SIGTERM or SIGINT' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l on-exit -d 'Fate of the runs that a server has started, at its end' -r -f -a "keep\t'They go on'
 cancel\t'They are ended, with all their processes'"
+complete -c spile -n "__fish_spile_using_subcommand serve" -l webhook-private -d 'Let webhooks lead to private addresses and to this machine'
 complete -c spile -n "__fish_spile_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand tee" -l output-error -d 'Effect of an output error: a warning (warn) or the end of tee (exit); with -nopipe a broken pipe is no error' -r -f -a "warn\t''
 warn-nopipe\t''

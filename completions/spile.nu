@@ -350,6 +350,9 @@ module completions {
     --token-file: path        # File with the token, one word of at least 16 characters, that only you can read
     --host: string            # Further name by which clients reach the server, as that of a proxy
     --cors: string            # Origin whose pages may ask, as https://example.org
+    --webhook: string         # Address that gets a POST at the end of each turn and of each run, or for #only=TYPES; several are allowed
+    --webhook-secret-file: path # File with the secret of the signatures (Standard Webhooks: whsec_ and base64), that only you can read
+    --webhook-private         # Let webhooks lead to private addresses and to this machine
     --max-runs: string        # Runs that may live at a time; more are refused with 429
     --max-clients: string     # Connections at a time; more are refused with 429
     --linger: string          # Time for answers to go out after SIGTERM or SIGINT

@@ -10,3 +10,4 @@ pub mod openapi;
 pub mod request;
 pub mod routes;
 pub mod sse;
+pub mod webhook;

@@ -12,6 +12,8 @@ mod file;
 pub mod http;
 mod mask;
 mod pipe;
+pub mod reach;
+pub mod signature;
 mod unix;
 
 pub use command::{CommandSink, end_commands};

@@ -145,7 +145,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         return Err(usage("stdin (-) can be played only once"));
     }
     let headers = args.header.iter().chain(&args.bearer).cloned().collect();
-    let access = Access { ca: args.ca.clone(), headers };
+    let access = Access { ca: args.ca.clone(), headers, ..Access::default() };
     let mut sources = Vec::new();
     for name in named {
         let cannot = |e| {

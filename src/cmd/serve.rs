@@ -8,8 +8,12 @@ use clap::ValueHint;
 
 use super::{common, usage};
 use crate::exit::Exit;
-use crate::run::serve::{self, Address, OnExit, Options};
+use crate::run::serve::{self, Address, HookOptions, OnExit, Options, read_secret};
 use crate::serve::agents;
+use crate::serve::webhook::Webhook;
+use crate::sink::masked;
+use crate::sink::reach::Reach;
+use crate::sink::signature::SigningKeys;
 
 /// Serve background runs by HTTP: start, watch and steer agents
 ///
@@ -54,6 +58,19 @@ pub(super) struct Args {
     /// Origin whose pages may ask, as https://example.org
     #[arg(long, value_name = "ORIGIN")]
     cors: Vec<String>,
+    /// Address that gets a POST at the end of each turn and of each run, or for #only=TYPES; several are allowed
+    ///
+    /// Options follow a #, joined with &: only=turn_*,exit chooses types of events, from=start begins with the oldest run instead
+    /// of now, name=NAME keeps its place when the address changes, and header, bearer, ca, timeout and retry are those of `spile
+    /// tee`. Events of a run come in order, each at least once, with a `webhook-id` that stays.
+    #[arg(long, value_name = "URL", help_heading = "Webhooks")]
+    webhook: Vec<String>,
+    /// File with the secret of the signatures (Standard Webhooks: whsec_ and base64), that only you can read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "webhook", help_heading = "Webhooks")]
+    webhook_secret_file: Option<PathBuf>,
+    /// Let webhooks lead to private addresses and to this machine
+    #[arg(long, requires = "webhook", help_heading = "Webhooks")]
+    webhook_private: bool,
     /// Runs that may live at a time; more are refused with 429
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..))]
     max_runs: u16,
@@ -92,7 +109,8 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if let Some(origin) = args.cors.iter().find(|origin| !is_origin(origin)) {
         return Err(usage(format!("{origin:?} is no origin: write it as https://example.org")));
     }
-    serve::serve(Options {
+    let hooks = hooks(&args)?;
+    let options = Options {
         listen: args.listen,
         agents,
         commands,
@@ -105,7 +123,35 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         max_clients: usize::try_from(args.max_clients)?,
         linger: args.linger,
         on_exit: args.on_exit,
-    })
+    };
+    serve::serve(options, hooks)
+}
+
+/// Webhooks of the options, each opened once to see that it can be.
+fn hooks(args: &Args) -> Result<HookOptions> {
+    let mut webhooks: Vec<Webhook> = Vec::new();
+    for text in &args.webhook {
+        let wrong = |why| usage(format!("webhook {:?}: {why}", masked(text)));
+        let webhook = Webhook::parse(text).map_err(wrong)?;
+        if webhooks.iter().any(|other| other.key == webhook.key) {
+            return Err(wrong("is given twice: name=NAME tells two of one address apart".into()));
+        }
+        webhooks.push(webhook);
+    }
+    let keys = match &args.webhook_secret_file {
+        None => None,
+        Some(path) => {
+            let text = read_secret("secret", path)?;
+            let wrong = |why| usage(format!("{}: {why}", path.display()));
+            Some(SigningKeys::parse(&text).map_err(wrong)?)
+        }
+    };
+    let reach = if args.webhook_private { Reach::Private } else { Reach::Public };
+    let hooks = HookOptions { webhooks, keys, reach };
+    for (text, webhook) in args.webhook.iter().zip(&hooks.webhooks) {
+        hooks.open(webhook).map_err(|why| usage(format!("webhook {:?}: {why}", masked(text))))?;
+    }
+    Ok(hooks)
 }
 
 /// True for a scheme and a host without a path.

@@ -6,6 +6,8 @@ mod driver;
 mod open;
 mod planning;
 mod rows;
+#[cfg(feature = "serve")]
+mod webhooks;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -28,6 +30,8 @@ pub use driver::{Counts, Driver, OwnedDelivery, Task};
 pub use open::{Look, Tally};
 pub use planning::{News, Passing, Planned, Planning};
 pub use rows::Damaged;
+#[cfg(feature = "serve")]
+pub use webhooks::{HookEvent, InUse, Progress, Switch};
 
 const MAX_NOTE: usize = 1000;
 

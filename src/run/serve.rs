@@ -20,6 +20,7 @@ mod texts;
 mod token;
 mod trace;
 mod watch;
+mod webhooks;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -43,7 +44,10 @@ use crate::serve::doors::{Doors, Token};
 pub use listen::Address;
 use listen::Listener;
 use order::Order;
+pub use token::read_secret;
 use watch::Watch;
+pub use webhooks::HookOptions;
+use webhooks::Webhooks;
 
 /// Options of the server.
 #[derive(Debug)]
@@ -96,6 +100,8 @@ pub(super) struct App {
     root: OwnedFd,
     watch: Arc<Watch>,
     order: Arc<Order>,
+    /// `None` without webhooks.
+    webhooks: Option<Arc<Webhooks>>,
     /// Held while runs are counted and started.
     starting: Mutex<()>,
     /// Connections that are free.
@@ -107,7 +113,7 @@ pub(super) struct App {
 }
 
 /// Serves until a signal.
-pub fn serve(options: Options) -> Result<Exit> {
+pub fn serve(options: Options, hooks: HookOptions) -> Result<Exit> {
     let state = StateFolder::open()?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(&options.root, flags, Mode::empty())
@@ -123,7 +129,15 @@ pub fn serve(options: Options) -> Result<Exit> {
         let doors = Doors { listens, hosts: options.hosts.clone(), cors: options.cors.clone() };
         let tcp = listeners.iter().find(|listener| listener.tcp_address().is_some());
         let url = tcp.or(listeners.first()).map(|it| it.url(&token)).unwrap_or_default();
+        let webhooks = if hooks.webhooks.is_empty() {
+            None
+        } else {
+            // What stands in the event files now is past.
+            order.catch_up().await;
+            Some(Webhooks::start(&state, &order, hooks)?)
+        };
         let app = Arc::new(App {
+            webhooks,
             watch: Watch::start(&state)?,
             order,
             state,
@@ -168,12 +182,18 @@ fn raise_file_limit() {
 impl App {
     /// Ends the server: lets answers go out, and ends its runs if that is wanted.
     async fn end(self: &Arc<Self>) {
+        let mut until = Instant::now() + self.options.linger;
         let _ = self.ends.send(true);
         let all = u32::try_from(self.options.max_clients).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(self.options.linger, self.clients.acquire_many(all)).await;
         if self.options.on_exit == OnExit::Cancel {
             let app = self.clone();
             let _ = tokio::task::spawn_blocking(move || control::end_all(&app.state)).await;
+            until = Instant::now() + self.options.linger;
+        }
+        if let Some(webhooks) = &self.webhooks {
+            let _ = tokio::time::timeout_at(until.into(), self.order.catch_up()).await;
+            webhooks.end(until).await;
         }
     }
 

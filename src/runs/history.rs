@@ -49,7 +49,7 @@ impl Named for Op {
         ("permit", "a question for permission was answered", Op::Permit),
         ("paste", "a context text was stored", Op::Paste),
         ("prune", "the files of a run were removed", Op::Prune),
-        ("webhook", "an event was delivered to an address", Op::Webhook),
+        ("webhook", "a webhook was switched off, or an event for it was given up", Op::Webhook),
         ("end", "a run has ended", Op::End),
     ];
 }

@@ -124,7 +124,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::Status,
         path: "/status",
-        about: "Version, uptime, agents, number of runs by state, clients and limits",
+        about: "Version, uptime, agents, number of runs by state, clients, limits and webhooks",
         ..PLAIN
     },
     Route {

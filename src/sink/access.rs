@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fs};
 
+use super::reach::Reach;
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Web {
     pub access: Access,
@@ -16,6 +18,11 @@ pub struct Web {
 pub struct Statuses(Vec<(u16, u16)>);
 
 impl Statuses {
+    /// All statuses that are no success.
+    pub fn failures() -> Self {
+        Self(vec![(300, 599)])
+    }
+
     pub fn has(&self, status: u16) -> bool {
         self.0.iter().any(|(first, last)| (*first..=*last).contains(&status))
     }
@@ -43,6 +50,7 @@ pub struct Access {
     pub ca: Option<PathBuf>,
     /// Header fields; their values are never on a command line.
     pub headers: Vec<Header>,
+    pub reach: Reach,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

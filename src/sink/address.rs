@@ -53,7 +53,14 @@ pub enum Service {
     Telegram,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Result of a look at an option by its possible owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Yes,
+    No,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     types: Vec<Type>,
     parts: bool,
@@ -64,7 +71,7 @@ impl Selection {
         self.types.contains(&event.kind) || (self.parts && part(event).is_some())
     }
 
-    fn parse(patterns: &str) -> Result<Self, String> {
+    pub fn parse(patterns: &str) -> Result<Self, String> {
         let mut selection = Self { types: Vec::new(), parts: false };
         for pattern in patterns.split(',') {
             if pattern == "chunks" {
@@ -90,6 +97,14 @@ impl Selection {
 impl Address {
     /// Parses an address; the error tells the user what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_with(text, &mut |_, _| Ok(Taken::No))
+    }
+
+    /// As [`Address::parse`]. `own` takes options that the caller knows.
+    pub fn parse_with(
+        text: &str,
+        own: &mut dyn FnMut(&str, &str) -> Result<Taken, String>,
+    ) -> Result<Self, String> {
         let (place, options) = split(text).ok_or(
             "a # begins options like #only=turn_*,status or #only=chunks: write ## for a # itself",
         )?;
@@ -102,7 +117,9 @@ impl Address {
             web: Web::default(),
         };
         for (key, value) in options {
-            address.option(key, value)?;
+            if own(key, value)? == Taken::No {
+                address.option(key, value)?;
+            }
         }
         let is_http = matches!(address.place, Destination::Http(_));
         if address.to.is_some() && !is_http {

@@ -3,6 +3,8 @@
 
 mod chat;
 pub mod client;
+#[cfg(feature = "serve")]
+mod hook;
 mod proxy;
 mod trust;
 
@@ -19,6 +21,8 @@ use super::{Delivery, Form, Needs, SendOutcome, Sink, one_by_one};
 use crate::backoff::Wait;
 use chat::ChatSink;
 use client::Client;
+#[cfg(feature = "serve")]
+pub use hook::HookSink;
 
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -80,13 +84,19 @@ impl Poster {
 
     /// Posts JSON; `Err` is the outcome of a missing answer.
     pub(super) fn post(&self, body: &[u8], key: Option<&str>) -> Result<Answer, SendOutcome> {
+        let key = key.map(|key| ("Idempotency-Key", key.to_owned()));
+        self.post_with(body, key.as_slice())
+    }
+
+    /// As [`Poster::post`], with further header fields.
+    fn post_with(&self, body: &[u8], fields: &[(&str, String)]) -> Result<Answer, SendOutcome> {
         let client = &self.client;
         let mut request = client.agent.post(&client.url).header("Content-Type", "application/json");
         for (name, value) in &client.headers {
             request = request.header(name, value);
         }
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
+        for (name, value) in fields {
+            request = request.header(*name, value);
         }
         let response = request.send(body).map_err(|e| unanswered(&e, client.reason(&e)))?;
         let (parts, mut body) = response.into_parts();
@@ -129,6 +139,8 @@ fn unanswered(error: &Error, why: String) -> SendOutcome {
                 | Kind::NetworkUnreachable
                 | Kind::NetworkDown
                 | Kind::AddrNotAvailable
+                // An address that is not allowed, or that the system does not let us use.
+                | Kind::PermissionDenied
         ),
         _ => false,
     };

@@ -64,8 +64,8 @@ cat >bin/curl <<'E'
 #!/bin/sh
 # The server of a document is real, and is there when its socket is.
 case "$*" in
-*--unix-socket*)
-  until [ -S spile.sock ]; do sleep 0.01; done
+--unix-socket*)
+  until [ -S "$2" ]; do sleep 0.01; done
   PATH=${PATH#*:} exec curl -sS "$@"
   ;;
 esac

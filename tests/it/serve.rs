@@ -9,8 +9,10 @@ mod life;
 mod load;
 mod routes;
 mod stream;
+mod webhooks;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -35,7 +37,12 @@ impl Server {
         let root = ["--root", home.path().to_str().unwrap()];
         let root = if options.contains(&"--root") { &[][..] } else { &root };
         let args = [&usual[..], &sleeping, root, options].concat();
-        let mut live = Live::spawn(&mut home.command(bin(), &args));
+        Self::spawn(&mut home.command(bin(), &args))
+    }
+
+    /// Starts a server with any command.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut live = Live::spawn(command);
         let url = live.line().expect("the server prints its address");
         let (address, token) = url.trim_end().split_once("/#token=").unwrap();
         let address = address.strip_prefix("http://").unwrap().to_owned();

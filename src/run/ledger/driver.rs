@@ -85,6 +85,11 @@ impl Driver {
         }
     }
 
+    #[cfg(feature = "serve")]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Next task. Everything handed out before must have its outcome. After an error nothing may be sent.
     pub fn next(&mut self, now: Time) -> Result<Task> {
         loop {

@@ -1,11 +1,11 @@
 //! Opening a ledger: to write, with lock, version, checks and a trial write; and to look at it.
 
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rusqlite::config::DbConfig;
@@ -95,6 +95,26 @@ impl Store {
     }
 }
 
+/// Another process has locked the ledger.
+#[derive(Debug)]
+pub struct InUse {
+    ledger: PathBuf,
+    pid: String,
+}
+
+impl fmt::Display for InUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ledger, pid } = self;
+        let ledger = ledger.display();
+        write!(
+            f,
+            "the ledger {ledger} is in use by process {pid}: let that end, or use another ledger"
+        )
+    }
+}
+
+impl std::error::Error for InUse {}
+
 /// Opens or creates a file for this user alone.
 fn private(path: &Path, flags: OFlags) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -156,11 +176,8 @@ fn lock(path: &Path, typed: &Path) -> Result<File> {
         Err(Errno::WOULDBLOCK) => {
             let mut pid = [0; 10];
             let _ = file.read_exact_at(&mut pid, 0);
-            bail!(
-                "the ledger {} is in use by process {}: let that end, or use another ledger",
-                typed.display(),
-                String::from_utf8_lossy(&pid).trim_matches([' ', '\0'])
-            );
+            let pid = String::from_utf8_lossy(&pid).trim_matches([' ', '\0']).to_owned();
+            return Err(InUse { ledger: typed.to_owned(), pid }.into());
         }
         Err(e) => return Err(e).with_context(|| format!("cannot lock {}", name.display())),
     }

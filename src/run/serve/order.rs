@@ -59,6 +59,8 @@ pub(super) struct Seen {
 pub(super) struct Order {
     state: StateFolder,
     pub(super) seen: watch::Sender<Seen>,
+    /// Number of looks at the runs so far.
+    looks: watch::Sender<u64>,
     index: Mutex<Arc<File>>,
     tail: Mutex<Tail>,
     files: Mutex<Files>,
@@ -118,6 +120,7 @@ impl Order {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let order = Arc::new(Self {
             seen: watch::Sender::new(seen(&index)?),
+            looks: watch::Sender::new(0),
             state: state.clone(),
             index: Mutex::new(Arc::new(index)),
             tail: Mutex::default(),
@@ -137,6 +140,20 @@ impl Order {
     pub(super) fn end(&self) {
         self.ends.store(true, Ordering::Relaxed);
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    /// Waits until everything that stands in the event files now has its number.
+    pub(super) async fn catch_up(&self) {
+        let mut looks = self.looks.subscribe();
+        // The look that is under way may have passed a file before this moment.
+        let enough = *looks.borrow_and_update() + 2;
+        loop {
+            let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+            match looks.changed().await {
+                Ok(()) if *looks.borrow_and_update() < enough => {}
+                _ => return,
+            }
+        }
     }
 
     fn is_ending(&self) -> bool {
@@ -164,6 +181,7 @@ impl Order {
                 // What stands in the file counts, so the next writer begins with a look at it.
                 writer = None;
             }
+            self.looks.send_modify(|looks| *looks += 1);
             let fds = writer.as_ref().and_then(Writer::changes).into_iter().chain(inotify.fd());
             self.wait(&fds.collect::<Vec<_>>(), LOOK_EVERY);
             let changes = inotify.changes();
@@ -181,6 +199,7 @@ impl Order {
         let fds = changes.iter().map(AsFd::as_fd).chain([self.wake.as_fd()]);
         let mut fds: Vec<_> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         let _ = polling::wait(&mut fds, Some(limit));
+        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
     }
 
     /// Reads how far another server has come, and takes over when it has ended.

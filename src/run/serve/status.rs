@@ -46,6 +46,7 @@ pub(super) async fn status(call: Call) -> Result<Response, Problem> {
                 "clients": app.connections(),
                 "limits": {"max_runs": app.options.max_runs, "max_clients": app.options.max_clients},
                 "disk_free_bytes": numbers.free,
+                "webhooks": app.webhooks.as_ref().map(|it| it.shown()).unwrap_or_default(),
             }),
         ))
     })

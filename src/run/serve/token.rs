@@ -51,20 +51,27 @@ fn random() -> io::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn read(path: &Path) -> Result<String> {
+/// Text of a file that only this user can read. `what` says what it holds.
+pub fn read_secret(what: &str, path: &Path) -> Result<String> {
     let shown = path.display();
-    let file = File::open(path).with_context(|| format!("cannot open the token {shown}"))?;
+    let file = File::open(path).with_context(|| format!("cannot open the {what} {shown}"))?;
     let found = file.metadata()?;
     if found.mode() & 0o077 != 0 {
-        bail!("others may read the token {shown} (chmod 600)");
+        bail!("others may read the {what} {shown} (chmod 600)");
     }
     if found.uid() != rustix::process::geteuid().as_raw() {
-        bail!("the token {shown} belongs to another user");
+        bail!("the {what} {shown} belongs to another user");
     }
     let mut text = String::new();
     file.take(MAX_TOKEN)
         .read_to_string(&mut text)
-        .with_context(|| format!("cannot read the token {shown}"))?;
+        .with_context(|| format!("cannot read the {what} {shown}"))?;
+    Ok(text)
+}
+
+fn read(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let text = read_secret("token", path)?;
     let token = text.trim();
     if token.len() < MIN_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         bail!("the token {shown} is one word of at least {MIN_TOKEN} printable characters");

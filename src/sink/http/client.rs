@@ -1,7 +1,7 @@
 //! HTTP client of sinks and replay: trust, proxy and credentials. Credentials are never shown.
 
-use std::env;
 use std::sync::Arc;
+use std::{env, io};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +17,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::super::access::Access;
+use super::super::reach::Reach;
 use super::LONG;
 use super::proxy::{self, Chosen, split_user};
 use super::trust::{self, Tls};
@@ -51,7 +52,11 @@ impl Client {
             secrets.push(value);
         }
         let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default());
-        let chosen = proxy::choose(scheme, host, &|name| env::var(name).ok())?;
+        // A proxy would resolve the name by itself.
+        let chosen = match access.reach {
+            Reach::Any => proxy::choose(scheme, host, &|name| env::var(name).ok())?,
+            Reach::Public | Reach::Private => None,
+        };
         let secure = |chosen: &Chosen| chosen.proxy.protocol() == ProxyProtocol::Https;
         let tls = scheme == "https" || chosen.as_ref().is_some_and(secure);
         let tls = tls.then(|| trust::config(access.ca.as_deref())).transpose()?;
@@ -75,7 +80,10 @@ impl Client {
                 }
                 forwarding(config, &url, &proxy)
             }
-            (_, chosen) => direct(config.proxy(chosen.map(|chosen| chosen.proxy)), tls),
+            (_, chosen) => {
+                let config = config.proxy(chosen.map(|chosen| chosen.proxy));
+                direct(config, tls, access.reach)
+            }
         };
         secrets.extend(url.query().map(str::to_owned));
         let parts = url.path().split('/').filter(|part| part.len() >= LONG);
@@ -110,10 +118,16 @@ fn forwarding(config: ConfigBuilder<AgentScope>, url: &Uri, proxy: &Proxy) -> Ag
 }
 
 /// Agent that connects to the host itself, through a tunnel if a proxy is configured.
-fn direct(config: ConfigBuilder<AgentScope>, tls: Option<Arc<ClientConfig>>) -> Agent {
+fn direct(
+    config: ConfigBuilder<AgentScope>,
+    tls: Option<Arc<ClientConfig>>,
+    reach: Reach,
+) -> Agent {
+    // Each request of a limited reach resolves its name anew.
+    let config = if reach == Reach::Any { config } else { config.max_idle_connections(0) };
     let tunnel = ().chain(SocksConnector::default()).chain(ConnectProxyConnector::default());
     let (config, connector) = (config.build(), tunnel.chain(TcpConnector::default()));
-    let resolver = DefaultResolver::default();
+    let resolver = Checked(reach, DefaultResolver::default());
     match tls {
         Some(tls) => Agent::with_parts(config, connector.chain(Tls(tls)), resolver),
         None => Agent::with_parts(config, connector, resolver),
@@ -150,6 +164,41 @@ fn parse(text: &str) -> Result<(Uri, Option<User>), String> {
     let url = format!("{}://{host}{slash}{path}", scheme.to_ascii_lowercase());
     let url: Uri = url.parse().map_err(|e| format!("is no URL: {e}"))?;
     Ok((url, user))
+}
+
+/// Resolver that leaves out addresses that are not allowed. What it returns is connected to, and nothing else.
+#[derive(Debug)]
+struct Checked(Reach, DefaultResolver);
+
+impl Resolver for Checked {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.1.resolve(uri, config, timeout)?;
+        let mut admitted = self.empty();
+        for address in found.iter().filter(|address| self.0.admits(address.ip())) {
+            admitted.push(*address);
+        }
+        if admitted.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, refused(self.0)).into());
+        }
+        Ok(admitted)
+    }
+}
+
+/// Reason why an address is not allowed.
+pub(super) fn refused(reach: Reach) -> &'static str {
+    match reach {
+        Reach::Public => {
+            "its address is not allowed: it is private (--webhook-private allows that), link-local or none of a host"
+        }
+        Reach::Any | Reach::Private => {
+            "its address is not allowed: it is link-local or none of a host"
+        }
+    }
 }
 
 /// Resolver that returns the proxy for every host.
