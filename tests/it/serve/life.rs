@@ -119,7 +119,7 @@ fn the_binary_may_be_replaced_or_removed_under_the_server() {
 fn what_was_asked_before_the_end_is_answered() {
     let home = Home::new();
     let stubborn = "stubborn=sh -c 'trap \"\" TERM INT; echo be\"\"gun; sleep 1000'";
-    let server = Server::start(&home, &["--agent", stubborn]);
+    let server = Server::start(&home, &["--agent", stubborn, "--linger", "60s"]);
     let stream = server.run(&json!({"agent": "stubborn", "prompt": "x"}));
     server.request("GET", &format!("/runs/{stream}/events")).open().until("begun");
     let running = server.get(&format!("/runs/{stream}")).expect(200);
