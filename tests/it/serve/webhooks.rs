@@ -347,6 +347,33 @@ fn a_dead_endpoint_delays_nothing_but_itself() {
 }
 
 #[test]
+fn a_dead_endpoint_does_not_make_the_ledger_grow() {
+    let home = Home::new();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = closed.local_addr().unwrap();
+    drop(closed);
+    let dead = format!("http://{place}/hook#only=turn_*");
+    let good = Endpoint::start(|_, _| OK);
+    let url = format!("{}#only=turn_*", good.url);
+    let options = ["--webhook-private", "--linger", "0s", "--webhook", &dead, "--webhook", &url];
+    let (server, _) = logged(&home, &options, &[]);
+    let script = "spile demo --agent --speed 0 >turn; for n in $(seq 300); do cat turn; done";
+    let cwd = home.path().to_str().unwrap();
+    let run = home.start(&["--from", "claude", "--cwd", cwd], script);
+    home.ended(&run);
+    wait_for("the events", || good.seen().len() == 600);
+    let owed = hook(&server, 0)["owed"].as_u64().unwrap();
+    assert!((256..512).contains(&owed), "{owed}");
+    server.live.signal(Signal::TERM);
+    assert_eq!(server.live.end().1, 0);
+    let back = Endpoint::on(TcpListener::bind(place).unwrap(), |_, _| OK);
+    let (server, _) = logged(&home, &options, &[]);
+    wait_for("the rest", || back.seen().len() == 600);
+    assert_eq!(by_run(&back.seen()), by_run(&good.seen()));
+    drop(server);
+}
+
+#[test]
 fn a_new_order_of_the_events_sends_nothing_again() {
     let home = Home::new();
     let before = home.start(&[], "echo before");
