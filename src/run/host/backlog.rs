@@ -279,7 +279,8 @@ impl Host<'_> {
         while self.output.pending() > 0 {
             if let Err(e) = self.output.flush_some() {
                 file.failed(now, &e);
-                if self.end_emitted {
+                // What waits behind these lines may be more than fits beside them.
+                if self.end_emitted || self.life.finished {
                     file.limit_wait(now);
                     self.stdout.cannot_write = file.give_up_at.is_some_and(|at| at <= now);
                     self.abandoned |= self.stdout.cannot_write;

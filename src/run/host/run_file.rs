@@ -123,6 +123,7 @@ impl<'a> RunFile<'a> {
     /// Takes note that all lines are in the file.
     pub(super) fn written(&mut self) {
         self.retry_at = None;
+        self.give_up_at = None;
         if self.fold.summary().state.is_over() {
             self.record_end();
         }

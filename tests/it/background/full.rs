@@ -38,6 +38,22 @@ fn check(lines: &str) {
 }
 
 #[test]
+fn output_that_does_not_fit_is_waited_for_as_long_as_linger_says() {
+    let home = Home::new();
+    let script = r#"
+        spile start --stream s --linger 1s -- sh -c 'seq 1000000 | head -c 3000000' >/dev/null
+        ended s
+        cat state/runs/s/stderr.log >&2
+        spile logs s; echo "status $?" >&2"#;
+    let Some((lines, status)) = on_disk(&home, "300k", script) else { return };
+    assert_eq!(status, 0);
+    check(&lines);
+    let events = events(lines.as_bytes());
+    assert_eq!(ends(&events), (1, 1));
+    assert_eq!(events[events.len() - 2]["error"]["code"], "truncated");
+}
+
+#[test]
 fn the_agent_ends_well_on_a_full_disk_and_its_events_are_written_later() {
     let home = Home::new();
     let script = r#"
