@@ -186,12 +186,16 @@ impl Named {
         }
         let mut found: Vec<(String, Found)> =
             all.into_iter().map(|found| (found.info.stream.clone(), found)).collect();
+        let mut missing = Vec::new();
         for stream in &self.streams {
             let stream = stream.to_string_lossy();
             let is_label = |info: &Info| info.label.as_deref() == Some(&*stream);
             let runs = find(&|info| is_of(&stream, &info.stream) || is_label(info)).into_iter();
             let (named, of_label): (Vec<Found>, Vec<Found>) =
                 runs.partition(|run| is_of(&stream, &run.info.stream));
+            if named.is_empty() && of_label.is_empty() {
+                missing.push(stream.clone());
+            }
             if named.is_empty() {
                 found.extend(of_label.into_iter().map(|run| (run.info.stream.clone(), run)));
             }
@@ -201,6 +205,10 @@ impl Named {
             run::warn("nothing runs by that name; `spile ps` lists what runs");
             return Ok(if self.all { Exit::Success } else { Exit::Unavailable });
         }
+        for stream in &missing {
+            run::warn(format_args!("{stream}: nothing runs by that name"));
+        }
+        let missed = if missing.is_empty() { Exit::Success } else { Exit::Unavailable };
         let requests: Vec<(Found, Request)> = found
             .into_iter()
             .map(|(stream, found)| {
@@ -229,7 +237,7 @@ impl Named {
             }
             flow
         });
-        Ok(printed.or(exit))
+        Ok(printed.or(exit).or(missed))
     }
 
     /// Exit status of an answer; `Continue` if more answers follow.

@@ -154,11 +154,15 @@ fn nobody_by_that_name() {
     let room = Room::new();
     let (live, _) = room.wrap(&["--stream", "one"], HI, "text_delta");
     for (name, want) in
-        [(&["two"][..], 69), (&["--label", "one"], 69), (&["one"], 0), (&["--all"], 0)]
+        [(&["two"][..], 69), (&["--label", "one"], 69), (&["one", "two"], 69), (&["--all"], 0)]
     {
         let output = room.run(&[&["cancel"], name].concat());
         assert_eq!(shell_code(output.status), want, "{name:?}");
-        if name == ["one"] {
+        if name == ["one", "two"] {
+            // The one that runs is cancelled.
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(stderr, "spile: two: nothing runs by that name\n");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("turn_cancelled"));
             break;
         }
     }

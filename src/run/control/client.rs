@@ -25,6 +25,9 @@ const MAX_INFO: u64 = 4 << 20;
 
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
 
+/// Answer of a run that is over.
+const ENDED: &str = "the run has ended";
+
 /// Longest answer in bytes; it includes a turn's result.
 const MAX_ANSWER: usize = 64 << 20;
 
@@ -128,7 +131,8 @@ pub fn ask_all(
     pending.retain_mut(|(found, request)| match found.client.send(request) {
         Ok(()) => true,
         Err(e) => {
-            let _ = on_answer(found, Answer::Lost(format!("the request cannot be sent: {e}")));
+            let why = lost(&e, "the request cannot be sent");
+            let _ = on_answer(found, Answer::Lost(why));
             false
         }
     });
@@ -150,6 +154,14 @@ pub fn ask_all(
             let answers = found.client.read_replies();
             answers.into_iter().all(|answer| on_answer(found, answer) == ControlFlow::Continue(()))
         });
+    }
+}
+
+/// Reason why a run does not answer.
+fn lost(e: &io::Error, what: &str) -> String {
+    match e.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ENDED.to_owned(),
+        _ => format!("{what}: {e}"),
     }
 }
 
@@ -178,11 +190,11 @@ impl Client {
         let mut answers = Vec::new();
         let lost = loop {
             match self.stream.read(&mut buf) {
-                Ok(0) => break "the run has ended".into(),
+                Ok(0) => break ENDED.into(),
                 Ok(n) => self.received.extend(buf.iter().take(n)),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return answers,
-                Err(e) => break e.to_string(),
+                Err(e) => break lost(&e, "the answer cannot be read"),
             }
             while let Some(end) = memchr::memchr(b'\n', &self.received) {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
