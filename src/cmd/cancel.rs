@@ -19,6 +19,7 @@ use crate::filter::cancel::{Options, count, dollars, repeats};
 use crate::run::control::{
     Answer, Ask, CancelFilter, CancelTurn, Found, Info, Request, ask_all, find,
 };
+use crate::run::state::{RunLife, StateFolder};
 use crate::run::{self, Inputs, Waiting};
 use crate::runs::history::Op;
 use crate::runs::select::is_of;
@@ -180,28 +181,10 @@ impl Named {
         if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
             return Err(usage("the prompt of --then is too long: 128k at most"));
         }
-        let mut all = if self.is_selected() { find(&|info| self.means(info)) } else { Vec::new() };
-        if self.last {
-            all.drain(..all.len().saturating_sub(1));
-        }
-        let mut found: Vec<(String, Found)> =
-            all.into_iter().map(|found| (found.info.stream.clone(), found)).collect();
-        let mut missing = Vec::new();
-        for stream in &self.streams {
-            let stream = stream.to_string_lossy();
-            let is_label = |info: &Info| info.label.as_deref() == Some(&*stream);
-            let runs = find(&|info| is_of(&stream, &info.stream) || is_label(info)).into_iter();
-            let (named, of_label): (Vec<Found>, Vec<Found>) =
-                runs.partition(|run| is_of(&stream, &run.info.stream));
-            if named.is_empty() && of_label.is_empty() {
-                missing.push(stream.clone());
-            }
-            if named.is_empty() {
-                found.extend(of_label.into_iter().map(|run| (run.info.stream.clone(), run)));
-            }
-            found.extend(named.into_iter().map(|run| (stream.clone().into_owned(), run)));
-        }
-        if found.is_empty() {
+        let recorded = Recorded::begin(Op::Cancel, self.then.as_deref());
+        let (found, mut missing) = self.find();
+        let (waited, mut exit) = self.end_waiting(&mut missing, grace, &recorded)?;
+        if found.is_empty() && waited == 0 {
             run::warn("nothing runs by that name; `spile ps` lists what runs");
             return Ok(if self.all { Exit::Success } else { Exit::Unavailable });
         }
@@ -224,20 +207,81 @@ impl Named {
                 (found, request)
             })
             .collect();
-        let recorded = Recorded::begin(Op::Cancel, self.then.as_deref());
-        let (mut exit, mut printed) = (Exit::Success, Exit::Success);
         ask_all(requests, grace.saturating_add(PATIENCE), &mut |found, answer| {
-            let (flow, status) = self.on_answer(&found.info.stream, &answer);
+            let (flow, status) = self.take(&found.info.stream, &answer, &recorded);
             exit = exit.or(status);
-            if flow.is_break() {
-                recorded.answered(&found.info.stream, &answer, status);
-            }
-            if let Answer::Ended { event: line, .. } = answer {
-                printed = printed.or(run::print(format!("{line}\n").as_bytes()));
-            }
             flow
         });
-        Ok(printed.or(exit).or(missed))
+        Ok(exit.or(missed))
+    }
+
+    /// Runs that take requests, each with the name of the stream that is meant, and the names of which there is none.
+    fn find(&self) -> (Vec<(String, Found)>, Vec<String>) {
+        let mut all = if self.is_selected() { find(&|info| self.means(info)) } else { Vec::new() };
+        if self.last {
+            all.drain(..all.len().saturating_sub(1));
+        }
+        let mut found: Vec<(String, Found)> =
+            all.into_iter().map(|found| (found.info.stream.clone(), found)).collect();
+        let mut missing = Vec::new();
+        for stream in &self.streams {
+            let stream = stream.to_string_lossy();
+            let is_label = |info: &Info| info.label.as_deref() == Some(&*stream);
+            let runs = find(&|info| is_of(&stream, &info.stream) || is_label(info)).into_iter();
+            let (named, of_label): (Vec<Found>, Vec<Found>) =
+                runs.partition(|run| is_of(&stream, &run.info.stream));
+            if named.is_empty() && of_label.is_empty() {
+                missing.push(stream.clone().into_owned());
+            }
+            if named.is_empty() {
+                found.extend(of_label.into_iter().map(|run| (run.info.stream.clone(), run)));
+            }
+            found.extend(named.into_iter().map(|run| (stream.clone().into_owned(), run)));
+        }
+        (found, missing)
+    }
+
+    /// Ends background runs that wait for their turn, and takes their names out of `missing`. Their number, and the exit status.
+    fn end_waiting(
+        &self,
+        missing: &mut Vec<String>,
+        grace: Duration,
+        recorded: &Recorded,
+    ) -> Result<(usize, Exit)> {
+        let is_wide = self.label.is_some() || self.all;
+        let wanted = !self.last && (is_wide || !missing.is_empty());
+        let state = if wanted { StateFolder::open_if_any()? } else { None };
+        let Some(state) = state else {
+            return Ok((0, Exit::Success));
+        };
+        let (mut count, mut exit) = (0, Exit::Success);
+        for run in state.list()?.into_iter().filter(|run| run.life == RunLife::Alive) {
+            let means =
+                |name: &String| is_of(name, &run.stream) || run.info.label.as_ref() == Some(name);
+            let is_meant = missing.iter().any(means) || self.all || self.label.iter().any(means);
+            let folder = is_meant.then(|| state.run(&run.stream)).transpose()?.flatten();
+            let ended = folder.map(|run| run.end_waiting(grace.saturating_add(PATIENCE)));
+            if let Some(event) = ended.transpose()?.flatten() {
+                missing.retain(|name| !means(name));
+                count += 1;
+                let answer = Answer::Ended { event, left: Vec::new() };
+                exit = exit.or(self.take(&run.stream, &answer, recorded).1);
+            }
+        }
+        Ok((count, exit))
+    }
+
+    /// Takes an answer of a run: records it and prints the event.
+    fn take(&self, stream: &str, answer: &Answer, recorded: &Recorded) -> (ControlFlow<()>, Exit) {
+        let (flow, status) = self.on_answer(stream, answer);
+        if flow.is_break() {
+            recorded.answered(stream, answer, status);
+        }
+        let printed = match answer {
+            Answer::Ended { event, .. } => run::print(format!("{event}\n").as_bytes()),
+            _ => Exit::Success,
+        };
+        (flow, printed.or(status))
     }
 
     /// Exit status of an answer; `Continue` if more answers follow.

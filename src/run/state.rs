@@ -13,6 +13,7 @@ mod run_folder;
 mod survivors;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::ffi::OsString;
 use std::fs::File;

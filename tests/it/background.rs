@@ -3,6 +3,7 @@
 pub mod full;
 mod killed;
 mod looks;
+mod queued;
 mod several;
 mod within;
 

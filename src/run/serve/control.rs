@@ -22,6 +22,7 @@ use crate::runs::history::{Mode, Op, Operation, digest};
 use crate::runs::info::State;
 use crate::serve::doors::Form;
 use crate::serve::request::{self, check_prompt};
+use crate::time::Time;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
@@ -68,6 +69,10 @@ pub(super) async fn cancel(call: Call) -> Result<Response, Problem> {
     let text = wanted.then.as_deref().map(digest);
     let patience = if waits { grace + PATIENCE } else { ANSWER_WITHIN };
     blocking(move || {
+        if let Some(event) = end_waiting(&call, patience)? {
+            let event = RawValue::from_string(event).unwrap_or_default();
+            return Ok(answer(200, &Proof { outcome: "ended", event, left: Vec::new() }));
+        }
         let last = ask_run(&call, Op::Cancel, text, ask, patience, &mut |answer| match answer {
             Answer::Accepted { .. } if waits => ControlFlow::Continue(()),
             Answer::Ended { event, left } => {
@@ -87,6 +92,17 @@ pub(super) async fn cancel(call: Call) -> Result<Response, Problem> {
         Ok(answer(200, &body))
     })
     .await
+}
+
+/// Ends a run that waits for its turn; its terminal event.
+fn end_waiting(call: &Call, within: Duration) -> Result<Option<String>, Problem> {
+    let run = runs::find(&call.app.state, call.param("id"))?;
+    let began = Began::now();
+    let event = run.end_waiting(within)?;
+    if event.is_some() {
+        record(call, (Op::Cancel, None), run.stream(), "ended", began);
+    }
+    Ok(event)
 }
 
 /// Proof of a cancel.
@@ -141,8 +157,7 @@ fn ask_run(
     within: Duration,
     more: &mut dyn FnMut(&Answer) -> ControlFlow<()>,
 ) -> Result<Answer, Problem> {
-    let clock = Clock::start();
-    let began = clock.now();
+    let began = Began::now();
     let run = runs::find(&call.app.state, call.param("id"))?;
     let Some(found) = find_background(&run) else {
         return Err(match runs::Shown::look(&run)?.alive {
@@ -157,13 +172,7 @@ fn ask_run(
         last = answer;
         flow
     });
-    let now = clock.now();
-    let mut operation = Operation::new(now, op, Mode::Runs, "http");
-    operation.run = Some(run.stream().to_owned());
-    operation.prompt_sha256 = text;
-    operation.outcome = Some(outcome(&last).to_owned());
-    operation.duration_ms = u64::try_from(now.since(began).as_millis()).ok();
-    call.app.record(&operation);
+    record(call, (op, text), run.stream(), outcome(&last), began);
     match last {
         Answer::Refused { code, reason } if op == Op::Permit && code == "no_question" => {
             Err(Problem::new(404, reason))
@@ -171,6 +180,32 @@ fn ask_run(
         Answer::Refused { reason, .. } => Err(Problem::new(409, reason)),
         Answer::Error { reason } | Answer::Lost(reason) => Err(Problem::new(503, reason)),
         answer => Ok(answer),
+    }
+}
+
+/// Records an operation on a run, which has the digest of a text.
+fn record(call: &Call, (op, text): (Op, Option<String>), run: &str, outcome: &str, began: Began) {
+    let now = began.clock.now();
+    let operation = Operation {
+        run: Some(run.to_owned()),
+        prompt_sha256: text,
+        outcome: Some(outcome.to_owned()),
+        duration_ms: u64::try_from(now.since(began.at).as_millis()).ok(),
+        ..Operation::new(now, op, Mode::Runs, "http")
+    };
+    call.app.record(&operation);
+}
+
+/// Begin of an operation.
+struct Began {
+    clock: Clock,
+    at: Time,
+}
+
+impl Began {
+    fn now() -> Self {
+        let clock = Clock::start();
+        Self { at: clock.now(), clock }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::codec::to_json;
 use crate::runs::info::{RunInfo, Summary};
 use crate::time::Time;
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 pub(super) const INFO: &str = "run.json";
 pub(super) const EVENTS: &str = "events.ndjson";
 const MESSAGES: &str = "stderr.log";

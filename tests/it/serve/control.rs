@@ -108,3 +108,19 @@ fn an_agent_without_a_protocol_takes_no_messages() {
     server.post(&format!("/runs/{stream}/messages"), &json!({"text": "x"})).refused(409);
     server.post(&format!("/runs/{stream}/cancel"), &json!({"grace": "1s"})).expect(200);
 }
+
+#[test]
+fn a_run_that_waits_for_its_turn_is_ended() {
+    let home = Home::new();
+    let first = home.start(&["--once", "k"], "sleep 1000");
+    let waiting = home.start(&["--once", "k", "--queue"], "echo mine");
+    let server = Server::start(&home, &[]);
+    let proof = server.post(&format!("/runs/{waiting}/cancel"), &json!({})).expect(200);
+    assert_eq!(
+        (&proof["outcome"], &proof["event"]["type"]),
+        (&json!("ended"), &json!("turn_cancelled"))
+    );
+    assert_eq!(proof["event"]["stream"], json!(waiting));
+    server.post(&format!("/runs/{waiting}/cancel"), &json!({})).refused(409);
+    server.post(&format!("/runs/{first}/cancel"), &json!({"grace": "1s"})).expect(200);
+}
