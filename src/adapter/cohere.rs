@@ -67,7 +67,7 @@ fn on_message(event: &str, value: Value, emit: &mut Emit<'_>) {
             end(&value, emit);
         }
         "" if value.opt_text("message").is_some() || value.get("error").is_some() => {
-            emit.fail_open(&value, &UsageAndCost::default())
+            emit.fail_open(&value, &UsageAndCost::default());
         }
         type_ => emit.other(type_, &value),
     }

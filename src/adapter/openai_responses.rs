@@ -87,7 +87,7 @@ impl Runtime for Responses {
             "in_progress" | "content_part.added" | "content_part.done" => {}
             "reasoning_summary_part.added" | "reasoning_summary_part.done" => {}
             _ if type_ == "error" || value.at("error").is_object() => {
-                emit.fail_open(&value, &UsageAndCost::default())
+                emit.fail_open(&value, &UsageAndCost::default());
             }
             kind => other(kind, &value, emit),
         }
