@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 ///
 /// Prints the streams of the removed runs, the oldest first. A run goes if it is over one of the limits; with none of the limits
 /// given they are 14d, 200 and 2G, otherwise only those given count. A run that lives stays, and whoever reads a removed run
-/// reads it to its end. Exits with 1 if a run cannot be removed.
+/// reads it to its end. A stored text (`POST /paste`) goes with the last run that names it, and unused by --older. Exits with 1 if a run cannot be removed.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
@@ -60,11 +60,13 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         .collect();
     let excess = &runs[..limits.excess(&finished, now)];
     let (mut exit, mut count) = (Exit::Success, 0);
+    let mut context = Vec::new();
     for run in excess {
         let removed = if args.dry_run { Ok(Removed::Done) } else { remove(&state, run) };
         match removed {
             Ok(Removed::Done) => {
                 count += 1;
+                context.extend(run.info.context.iter().cloned());
                 exit = exit.or(run::print(format!("{}\n", run.stream).as_bytes()));
             }
             Ok(Removed::No) => {}
@@ -73,6 +75,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
                 exit = exit.or(Exit::Failed);
             }
         }
+    }
+    #[cfg(feature = "serve")]
+    if !args.dry_run {
+        state.remove_contexts(&context, limits.older)?;
     }
     if run::is_stderr_terminal() {
         let what = if args.dry_run { "would be removed" } else { "removed" };

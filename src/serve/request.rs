@@ -152,9 +152,17 @@ fn check_name(name: &str, value: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Begin of a reference to a stored text.
+const PASTED: &str = "ctx://paste/";
+
+/// Reference to the stored text with this SHA-256.
+pub fn reference(digest: &str) -> String {
+    format!("{PASTED}{digest}")
+}
+
 /// SHA-256 in a reference to a stored text.
 pub fn pasted(reference: &str) -> Result<&str, String> {
-    let digest = reference.strip_prefix("ctx://paste/").unwrap_or_default();
+    let digest = reference.strip_prefix(PASTED).unwrap_or_default();
     match is_digest(digest) {
         true => Ok(digest),
         false => Err(format!("{reference:?} is no reference: it is ctx://paste/ and a SHA-256")),

@@ -289,8 +289,9 @@ pub(super) async fn delete(call: Call) -> Result<Response, Problem> {
         if Shown::look(&run)?.alive {
             return Err(lives());
         }
+        let context = run.info().unwrap_or_default().context;
         match app.state.remove(run.stream())? {
-            Removed::Done => {}
+            Removed::Done => app.state.remove_contexts(&context, None)?,
             Removed::No if app.state.run(run.stream())?.is_some() => return Err(lives()),
             Removed::No => return Err(Problem::not_found("run")),
         }

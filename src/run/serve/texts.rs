@@ -25,7 +25,7 @@ pub(super) async fn paste(call: Call) -> Result<Response, Problem> {
         let mut operation = Operation::new(Clock::start().now(), Op::Paste, Mode::Runs, "http");
         operation.prompt_sha256 = Some(digest.clone());
         call.app.record(&operation);
-        let reference = format!("ctx://paste/{digest}");
+        let reference = request::reference(&digest);
         Ok(answer(201, &json!({"ref": reference, "sha256": digest, "bytes": text.len()})))
     })
     .await

@@ -1,7 +1,9 @@
 //! Texts of the state directory that runs name by their SHA-256.
 
-use std::io::{Read, Write};
+use std::collections::HashSet;
+use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, OFlags};
@@ -9,6 +11,7 @@ use rustix::io::Errno;
 
 use super::{PRIVATE_FOLDER, StateFolder, new_word, open_file};
 use crate::runs::history::digest;
+use crate::serve::request::reference;
 
 const FOLDER: &str = "context";
 
@@ -51,6 +54,32 @@ impl StateFolder {
                 Ok(Some(text))
             }
         }
+    }
+
+    /// Removes the texts that no run names any more: those of removed runs, and those that are older than `unused`.
+    pub fn remove_contexts(&self, removed: &[String], unused: Option<Duration>) -> Result<()> {
+        let path = self.path.join(FOLDER);
+        let cannot = || format!("cannot remove texts of {}", path.display());
+        let all = match std::fs::read_dir(&path) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            all => all.with_context(cannot)?,
+        };
+        let mut named: HashSet<String> = HashSet::new();
+        for stream in self.streams()? {
+            let run = self.run(&stream).ok().flatten();
+            named.extend(run.and_then(|run| run.info()).into_iter().flat_map(|info| info.context));
+        }
+        for text in all {
+            let text = text.with_context(cannot)?;
+            let reference = reference(&text.file_name().to_string_lossy());
+            let age = || text.metadata().ok()?.modified().ok()?.elapsed().ok();
+            let is_old = || unused.zip(age()).is_some_and(|(unused, age)| age > unused);
+            let goes = removed.contains(&reference) || is_old();
+            if goes && !named.contains(&reference) {
+                std::fs::remove_file(text.path()).with_context(cannot)?;
+            }
+        }
+        Ok(())
     }
 
     /// Path of a stored text.

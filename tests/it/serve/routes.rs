@@ -183,6 +183,33 @@ fn texts_are_stored_once_and_belong_to_prompts() {
 }
 
 #[test]
+fn a_stored_text_goes_with_the_last_run_that_names_it() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let store = |text: &str| {
+        let stored = server.post("/paste", &json!({"text": text})).expect(201);
+        let path = format!("/paste/{}", stored["sha256"].as_str().unwrap());
+        (stored["ref"].clone(), path)
+    };
+    let [(shared, path), (_, unused)] = [store("shared"), store("unused")];
+    let runs = [(); 3].map(|()| {
+        let stream = server.run(&json!({"prompt": "look", "context": [shared]}));
+        server.events(&stream);
+        home.ended(&stream);
+        stream
+    });
+    let statuses = || [&path, &unused].map(|path| server.get(path).status);
+    let removed = server.request("DELETE", &format!("/runs/{}", runs[0])).send();
+    assert_eq!((removed.status, statuses()), (200, [200, 200]));
+    assert_eq!(home.run(&["prune", "--keep", "1"]).status.code(), Some(0));
+    assert_eq!(statuses(), [200, 200]);
+    assert_eq!(home.run(&["prune", "--keep", "0"]).status.code(), Some(0));
+    assert_eq!(statuses(), [404, 200]);
+    assert_eq!(home.run(&["prune", "--older", "0"]).status.code(), Some(0));
+    assert_eq!(statuses(), [404, 404]);
+}
+
+#[test]
 fn direct_commands_run_without_a_shell() {
     let home = Home::new();
     let commands = [
