@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueHint;
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser};
 
 use super::common;
 use super::conditions::CancelWhenArgs;
@@ -61,7 +61,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "RUN", value_parser = stream)]
     stream: Option<String>,
     /// Name for people
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     label: Option<String>,
     /// Longest line that is parsed; a longer one is carried in pieces
     #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = common::size)]

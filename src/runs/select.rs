@@ -6,9 +6,13 @@ mod tests;
 use std::fmt;
 
 use crate::term::sanitize::quoted;
+use crate::text::floor;
 
 /// Runs that an error names at most.
 const MAX_NAMED: usize = 8;
+
+/// Longest label in a message, in bytes.
+const MAX_LABEL: usize = 40;
 
 /// A run to select from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +126,11 @@ fn known(all: &[Candidate]) -> String {
         return String::new();
     }
     let name = |run: &Candidate| {
-        let label = run.label.as_deref().map(|label| format!("label {}, ", quoted(label)));
+        let label = run.label.as_deref().map(|label| {
+            let shown = &label[..floor(label, MAX_LABEL)];
+            let more = if shown.len() < label.len() { "…" } else { "" };
+            format!("label {}{more}, ", quoted(shown))
+        });
         let life = if run.alive { "live" } else { "over" };
         format!("{} ({}{life})", run.stream, label.unwrap_or_default())
     };

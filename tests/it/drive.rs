@@ -251,7 +251,7 @@ fn a_message_that_cannot_be_given_is_refused_with_the_reason() {
     assert!(stderr.contains("spile ps"), "{stderr}");
     assert_eq!(status, 69);
     for (options, want) in [
-        (&[][..], "start it with wrap --drive"),
+        (&[][..], "start it with --drive"),
         (&["--drive", "--prompt", "y"], "this agent takes no messages"),
     ] {
         let mut args = vec!["wrap", "--stream", "s"];

@@ -72,9 +72,8 @@ impl Host<'_> {
     /// Gives the agent a message, which then stands in the stream.
     fn send(&mut self, text: &str, by: &str, force: Force) -> Result<(String, Given), Refused> {
         let now = self.clock.now();
-        let refused = || {
-            Refused("no_messages", "this run takes no messages: start it with wrap --drive".into())
-        };
+        let refused =
+            || Refused("no_messages", "this run takes no messages: start it with --drive".into());
         let driver = self.driver.as_mut().ok_or_else(refused)?;
         driver.check(text, force)?;
         let id = message_id();
@@ -112,7 +111,7 @@ impl Host<'_> {
         let answer = match &mut self.driver {
             None => Answer::refused(
                 "no_question",
-                "this run asks nobody: start it with wrap --drive --on-permission wait",
+                "this run asks nobody: start it with --drive --on-permission wait",
             ),
             Some(driver) => match driver.permit(now, request.id.as_deref(), permit, &by) {
                 Ok(()) => Answer::Permitted,

@@ -85,3 +85,10 @@ fn a_later_run_belongs_to_a_label_or_to_all() {
     assert!(!Selection::default().admits(&Candidate { label: None, ..later.clone() }));
     assert!(Selection { all: true, ..Selection::default() }.admits(&later));
 }
+
+#[test]
+fn a_long_label_is_shortened_in_a_message() {
+    let all = vec![run("a", &"é".repeat(1000), "2026-01-01T00:00:00.000Z", false)];
+    let Err(Unselected::Missing(why)) = names(&by_name(&["x"]), all) else { panic!("selected") };
+    assert!(why.ends_with(&format!("; there are: a (label {}…, over)", "é".repeat(20))), "{why}");
+}
