@@ -53,6 +53,9 @@ fn start(room: &Room, from: &str, script: &str, words: &[&str]) -> Live {
     Live::spawn(&mut room.command(&args))
 }
 
+/// First text of a turn. In the command line of the agent, which is an event before, its quotes are escaped.
+const TEXT: &str = r#""type":"text_delta""#;
+
 const PROMPT: &str = r#"{"type":"user","message":{"role":"user","content":"work"}}"#;
 const FINISH: &str = r#"{"type":"user","message":{"role":"user","content":"finish"}}"#;
 const ANSWER: &str = r#"{"type":"control_response","response":{"subtype":"success","request_id":"r","response":{}}}"#;
@@ -80,7 +83,7 @@ fn claude_is_interrupted_and_goes_on() {
     let room = Room::new();
     let mut live = start(&room, "claude", CLAUDE, WORDS);
     live.write(format!("{PROMPT}\n"));
-    let mut lines = live.until("text_delta");
+    let mut lines = live.until(TEXT);
     let output = room.run(&["cancel", "s", "--grace", "60s"]);
     assert_eq!(shell_code(output.status), 0);
     let proof: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -97,7 +100,7 @@ fn claude_is_redirected() {
     let room = Room::new();
     let mut live = start(&room, "claude", CLAUDE, WORDS);
     live.write(format!("{PROMPT}\n"));
-    let mut lines = live.until("text_delta");
+    let mut lines = live.until(TEXT);
     let output = room.run(&["cancel", "s", "--grace", "60s", "--then", "finish \"this\"\nnow"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((said.as_str(), shell_code(output.status)), ("", 0));
@@ -117,7 +120,7 @@ fn the_order_stands_between_two_lines_of_what_is_passed_on() {
     // A line that ends no turn: a turn that has ended needs no order.
     let (first, second) = ANSWER.split_at(20);
     live.write(format!("{PROMPT}\n{first}"));
-    let mut lines = live.until("text_delta");
+    let mut lines = live.until(TEXT);
     let mut cancel = Live::spawn(&mut room.command(&["cancel", "s", "--grace", "60s"]));
     // The run has taken the order when a second one is accepted: each is answered after what came before it.
     while !room.asked_for("s") {}
@@ -138,7 +141,7 @@ fn an_agent_of_the_client_protocol_is_interrupted_and_redirected() {
     let mut live = start(&room, "acp", ACP, &[]);
     live.write("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/new\",\"params\":{}}\n");
     live.write("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"session/prompt\",\"params\":{\"sessionId\":\"S1\",\"prompt\":[]}}\n");
-    let mut lines = live.until("text_delta");
+    let mut lines = live.until(TEXT);
     let output = room.run(&["cancel", "s", "--grace", "60s", "--then", "finish"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((said.as_str(), shell_code(output.status)), ("", 0));
