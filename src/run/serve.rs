@@ -12,6 +12,7 @@ mod page;
 mod problem;
 mod router;
 mod runs;
+mod socket_file;
 mod stalled;
 mod start;
 mod status;
@@ -154,12 +155,12 @@ pub fn serve(options: Options, hooks: HookOptions) -> Result<Exit> {
         // Caught from before the address is known, so that whoever has read it may send one.
         let mut terminate = signal(SignalKind::terminate()).context("cannot catch signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch signals")?;
-        for listener in listeners {
-            tokio::spawn(listener.run(app.clone()));
-        }
         let printed = print(format!("{url}\n").as_bytes());
         if printed != Exit::Success {
             return Ok(printed);
+        }
+        for listener in listeners {
+            tokio::spawn(listener.run(app.clone()));
         }
         tokio::select! {
             _ = terminate.recv() => {}
