@@ -16,6 +16,7 @@ mod socket_file;
 mod stalled;
 mod start;
 mod status;
+mod stops;
 mod stream;
 mod texts;
 mod token;
@@ -33,8 +34,8 @@ use anyhow::{Context, Result};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Semaphore, watch as channel};
+use tokio::task::JoinSet;
 
 use super::output::{print, warn};
 use super::state::StateFolder;
@@ -45,6 +46,7 @@ use crate::serve::doors::{Doors, Token};
 pub use listen::Address;
 use listen::Listener;
 use order::Order;
+use stops::Stops;
 pub use token::read_secret;
 use watch::Watch;
 pub use webhooks::HookOptions;
@@ -123,7 +125,7 @@ pub fn serve(options: Options, hooks: HookOptions) -> Result<Exit> {
     raise_file_limit();
     let runtime =
         Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listeners = listen::bind(&options.listen)?;
         let (order, ordering) = Order::start(&state)?;
         let listens = listeners.iter().filter_map(Listener::tcp_address).collect();
@@ -153,24 +155,32 @@ pub fn serve(options: Options, hooks: HookOptions) -> Result<Exit> {
             options,
         });
         // Caught from before the address is known, so that whoever has read it may send one.
-        let mut terminate = signal(SignalKind::terminate()).context("cannot catch signals")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch signals")?;
+        let mut stops = Stops::catch().context("cannot catch signals")?;
         let printed = print(format!("{url}\n").as_bytes());
         if printed != Exit::Success {
             return Ok(printed);
         }
+        let mut listening = JoinSet::new();
         for listener in listeners {
-            tokio::spawn(listener.run(app.clone()));
+            listening.spawn(listener.run(app.clone()));
         }
+        stops.first().await;
+        let _ = app.ends.send(true);
+        while listening.join_next().await.is_some() {}
+        let ended = async {
+            app.end().await;
+            app.order.end();
+            let _ = tokio::task::spawn_blocking(|| ordering.join()).await;
+        };
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            () = ended => {}
+            () = stops.again() => {}
         }
-        app.end().await;
-        app.order.end();
-        let _ = tokio::task::spawn_blocking(|| ordering.join()).await;
         Ok(Exit::Success)
-    })
+    });
+    // Requests that still wait for a run do not hold up the end.
+    runtime.shutdown_background();
+    served
 }
 
 /// Raises the soft limit of open files to the hard one: each client is a file.
@@ -181,10 +191,9 @@ fn raise_file_limit() {
 }
 
 impl App {
-    /// Ends the server: lets answers go out, and ends its runs if that is wanted.
+    /// Lets answers go out, and ends the server's runs if that is wanted.
     async fn end(self: &Arc<Self>) {
         let mut until = Instant::now() + self.options.linger;
-        let _ = self.ends.send(true);
         let all = u32::try_from(self.options.max_clients).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(self.options.linger, self.clients.acquire_many(all)).await;
         if self.options.on_exit == OnExit::Cancel {

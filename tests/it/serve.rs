@@ -8,6 +8,7 @@ mod idempotent;
 mod life;
 mod load;
 mod routes;
+mod signals;
 mod sockets;
 mod stream;
 mod webhooks;
