@@ -26,7 +26,7 @@ mod webhooks;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -107,6 +107,8 @@ pub(super) struct App {
     webhooks: Option<Arc<Webhooks>>,
     /// Held while runs are counted and started.
     starting: Mutex<()>,
+    /// Streams of the runs that this server has started.
+    started: std::sync::Mutex<Vec<String>>,
     /// Connections that are free.
     clients: Arc<Semaphore>,
     /// True from the signal on that ends the server.
@@ -148,6 +150,7 @@ pub fn serve(options: Options, hooks: HookOptions) -> Result<Exit> {
             token: Token::new(&token),
             root,
             starting: Mutex::default(),
+            started: std::sync::Mutex::default(),
             clients: Arc::new(Semaphore::new(options.max_clients)),
             ends: channel::Sender::new(false),
             began: Instant::now(),
@@ -197,14 +200,30 @@ impl App {
         let all = u32::try_from(self.options.max_clients).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(self.options.linger, self.clients.acquire_many(all)).await;
         if self.options.on_exit == OnExit::Cancel {
+            // A start that is under way belongs to them.
+            let _none = tokio::time::timeout(self.options.linger, self.starting.lock()).await;
             let app = self.clone();
-            let _ = tokio::task::spawn_blocking(move || control::end_all(&app.state)).await;
+            let end = move || control::end_all(&app.state, &app.started());
+            let _ = tokio::task::spawn_blocking(end).await;
             until = Instant::now() + self.options.linger;
         }
         if let Some(webhooks) = &self.webhooks {
             let _ = tokio::time::timeout_at(until.into(), self.order.catch_up()).await;
             webhooks.end(until).await;
         }
+    }
+
+    /// Remembers runs that this server has started, if they end with it.
+    fn remember(&self, streams: &[String]) {
+        if self.options.on_exit == OnExit::Keep {
+            return;
+        }
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.extend_from_slice(streams);
+    }
+
+    fn started(&self) -> Vec<String> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn is_ending(&self) -> bool {

@@ -85,3 +85,30 @@ fn a_hangup_ends_the_server_as_a_termination_does() {
     assert!(!socket.exists());
     assert_eq!(home.folder_of(&stream).life().unwrap(), RunLife::Over);
 }
+
+#[test]
+fn a_server_ends_no_run_of_another_one() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--on-exit", "cancel"]);
+    let other = Server::start(&home, &[]);
+    let key = |server: &Server| {
+        let request = server.request("POST", "/runs").header("Idempotency-Key", "k");
+        let answer = request.json(&json!({"agent": "sleep", "prompt": "x"})).send().expect(202);
+        answer["stream"].as_str().unwrap().to_owned()
+    };
+    let [own, theirs] = [&server, &other].map(|server| {
+        let stream = server.run(&json!({"agent": "sleep", "prompt": "x"}));
+        server.request("GET", &format!("/runs/{stream}/events")).open().until("begun");
+        stream
+    });
+    // A run that is there already was not started by the second request.
+    let keyed = key(&other);
+    assert_eq!(key(&server), keyed);
+    server.live.signal(Signal::TERM);
+    assert_eq!(server.live.end().1, 0);
+    assert_eq!(home.folder_of(&own).life().unwrap(), RunLife::Over);
+    for stream in [theirs, keyed] {
+        assert_eq!(home.folder_of(&stream).life().unwrap(), RunLife::Alive);
+        home.run(&["cancel", &stream, "--grace", "1s"]);
+    }
+}
