@@ -10,6 +10,7 @@ mod load;
 mod routes;
 mod signals;
 mod sockets;
+mod strays;
 mod stream;
 mod webhooks;
 

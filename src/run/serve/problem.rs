@@ -51,6 +51,14 @@ impl Problem {
     }
 }
 
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         Self::new(refused.status(), refused.why())
