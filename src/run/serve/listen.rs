@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::problem::AGAIN_AFTER;
+use super::problem::{AGAIN_AFTER, Problem};
 use super::router::{self, Door};
 use super::socket_file::{self, SocketFile};
 use super::stalled::{Stalled, TAKES_WITHIN};
@@ -153,17 +153,26 @@ where
             });
         }
         Err(_) => {
-            tokio::spawn(turn_away(stream));
+            let most = app.options.max_clients;
+            let problem = Problem::new(429, format!("{most} connections at a time: come again"));
+            tokio::spawn(turn_away(problem, stream));
         }
     }
 }
 
-async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
+async fn turn_away(problem: Problem, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let body = problem.json();
     let answer = format!(
-        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {AGAIN_AFTER}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {AGAIN_AFTER}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
     );
-    let written = stream.write_all(answer.as_bytes());
-    let _ = tokio::time::timeout(PAUSE, written).await;
+    let told = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // A request that nobody reads would take the answer with it.
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(PAUSE, told).await;
 }
 
 async fn converse<S>(app: Arc<App>, router: Router, door: Door, stream: S)
