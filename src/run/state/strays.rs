@@ -9,7 +9,9 @@ use rustix::fs::AtFlags;
 #[cfg(feature = "serve")]
 use rustix::io::Errno;
 
-use super::{RunFolder, StateFolder};
+#[cfg(feature = "serve")]
+use super::RunFolder;
+use super::StateFolder;
 use crate::run::output::warn;
 
 /// Names that are reported.
@@ -45,9 +47,9 @@ impl StateFolder {
     }
 }
 
+#[cfg(feature = "serve")]
 impl RunFolder {
     /// Reports once why the run is left out.
-    #[cfg(feature = "serve")]
     pub fn leave_out(&self, why: impl std::fmt::Display) {
         self.state.leave_out(self.stream(), why);
     }
