@@ -328,7 +328,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--webhook-secret-file', '--webhook-secret-file', [CompletionResultType]::ParameterName, 'File with the secret of the signatures (Standard Webhooks: whsec_ and base64), that only you can read')
             [CompletionResult]::new('--max-runs', '--max-runs', [CompletionResultType]::ParameterName, 'Runs that may live at a time; more are refused with 429')
             [CompletionResult]::new('--max-clients', '--max-clients', [CompletionResultType]::ParameterName, 'Connections at a time; more are refused with 429')
-            [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'Time for answers to go out after SIGTERM or SIGINT')
+            [CompletionResult]::new('--linger', '--linger', [CompletionResultType]::ParameterName, 'Time for answers to go out after a signal that ends the server; a second signal ends it at once')
             [CompletionResult]::new('--on-exit', '--on-exit', [CompletionResultType]::ParameterName, 'Fate of the runs that a server has started, at its end')
             [CompletionResult]::new('--webhook-private', '--webhook-private', [CompletionResultType]::ParameterName, 'Let webhooks lead to private addresses and to this machine')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -309,7 +309,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --webhook-secret-file 'File with the secret of the signatures (Standard Webhooks: whsec_ and base64), that only you can read'
             cand --max-runs 'Runs that may live at a time; more are refused with 429'
             cand --max-clients 'Connections at a time; more are refused with 429'
-            cand --linger 'Time for answers to go out after SIGTERM or SIGINT'
+            cand --linger 'Time for answers to go out after a signal that ends the server; a second signal ends it at once'
             cand --on-exit 'Fate of the runs that a server has started, at its end'
             cand --webhook-private 'Let webhooks lead to private addresses and to this machine'
             cand -h 'Print help (see more with ''--help'')'

@@ -425,7 +425,7 @@ complete -c spile -n "__fish_spile_using_subcommand serve" -l webhook -d 'Addres
 complete -c spile -n "__fish_spile_using_subcommand serve" -l webhook-secret-file -d 'File with the secret of the signatures (Standard Webhooks: whsec_ and base64), that only you can read' -r -F
 complete -c spile -n "__fish_spile_using_subcommand serve" -l max-runs -d 'Runs that may live at a time; more are refused with 429' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l max-clients -d 'Connections at a time; more are refused with 429' -r
-complete -c spile -n "__fish_spile_using_subcommand serve" -l linger -d 'Time for answers to go out after SIGTERM or SIGINT' -r
+complete -c spile -n "__fish_spile_using_subcommand serve" -l linger -d 'Time for answers to go out after a signal that ends the server; a second signal ends it at once' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l on-exit -d 'Fate of the runs that a server has started, at its end' -r -f -a "keep\t'They go on'
 cancel\t'They are ended, with all their processes'"
 complete -c spile -n "__fish_spile_using_subcommand serve" -l webhook-private -d 'Let webhooks lead to private addresses and to this machine'

@@ -355,7 +355,7 @@ module completions {
     --webhook-private         # Let webhooks lead to private addresses and to this machine
     --max-runs: string        # Runs that may live at a time; more are refused with 429
     --max-clients: string     # Connections at a time; more are refused with 429
-    --linger: string          # Time for answers to go out after SIGTERM or SIGINT
+    --linger: string          # Time for answers to go out after a signal that ends the server; a second signal ends it at once
     --on-exit: string@"nu-complete spile serve on_exit" # Fate of the runs that a server has started, at its end
     --help(-h)                # Print help (see more with '--help')
   ]

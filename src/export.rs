@@ -85,7 +85,7 @@ impl Options {
 }
 
 /// Stage that exports.
-pub fn stage(options: Options) -> Box<dyn Stage> {
+pub fn stage(options: Options) -> Box<dyn Stage + Send> {
     let Options { format, reading, text, rows, fold } = options;
     match format {
         Format::Text => Box::new(View::new(&view::Options {

@@ -94,10 +94,15 @@ impl Selected {
         if matches!(start, StartAt::Seq(_)) && selected.len() != 1 {
             return Err(usage("--from SEQ is for one run"));
         }
+        let is_group = selection.all || selection.label.is_some();
         let mut runs = Vec::new();
         for run in selected {
             // It may have been removed meanwhile.
-            runs.extend(state.run(&run.stream)?);
+            let Some(folder) = state.run(&run.stream)? else { continue };
+            match folder.events() {
+                Err(e) if is_group => state.leave_out(&run.stream, format_args!("{e:#}")),
+                _ => runs.push(folder),
+            }
         }
         let until = match wanted {
             Wanted::Now => Until::Now,

@@ -17,7 +17,7 @@ use crate::sink::signature::SigningKeys;
 
 /// Serve background runs by HTTP: start, watch and steer agents
 ///
-/// Prints one URL, with the token in its fragment, and serves until SIGTERM or SIGINT; then it exits with 0. Runs belong to no
+/// Prints one URL, with the token in its fragment, and serves until SIGTERM, SIGINT or SIGHUP; then it exits with 0. Runs belong to no
 /// server: they go on when it ends, those of `spile start` are shown too, and `spile attach` shows those of the server. Only what
 /// --agent and --command define can be started. `GET /openapi.json` describes all routes.
 ///
@@ -77,7 +77,7 @@ pub(super) struct Args {
     /// Connections at a time; more are refused with 429
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_clients: u32,
-    /// Time for answers to go out after SIGTERM or SIGINT
+    /// Time for answers to go out after a signal that ends the server; a second signal ends it at once
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = common::duration)]
     linger: Duration,
     /// Fate of the runs that a server has started, at its end

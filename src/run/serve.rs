@@ -12,9 +12,11 @@ mod page;
 mod problem;
 mod router;
 mod runs;
+mod socket_file;
 mod stalled;
 mod start;
 mod status;
+mod stops;
 mod stream;
 mod texts;
 mod token;
@@ -24,16 +26,16 @@ mod webhooks;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Semaphore, watch as channel};
+use tokio::task::JoinSet;
 
 use super::output::{print, warn};
 use super::state::StateFolder;
@@ -44,6 +46,7 @@ use crate::serve::doors::{Doors, Token};
 pub use listen::Address;
 use listen::Listener;
 use order::Order;
+use stops::Stops;
 pub use token::read_secret;
 use watch::Watch;
 pub use webhooks::HookOptions;
@@ -104,6 +107,8 @@ pub(super) struct App {
     webhooks: Option<Arc<Webhooks>>,
     /// Held while runs are counted and started.
     starting: Mutex<()>,
+    /// Streams of the runs that this server has started.
+    started: std::sync::Mutex<Vec<String>>,
     /// Connections that are free.
     clients: Arc<Semaphore>,
     /// True from the signal on that ends the server.
@@ -122,7 +127,7 @@ pub fn serve(options: Options, hooks: HookOptions) -> Result<Exit> {
     raise_file_limit();
     let runtime =
         Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listeners = listen::bind(&options.listen)?;
         let (order, ordering) = Order::start(&state)?;
         let listens = listeners.iter().filter_map(Listener::tcp_address).collect();
@@ -145,6 +150,7 @@ pub fn serve(options: Options, hooks: HookOptions) -> Result<Exit> {
             token: Token::new(&token),
             root,
             starting: Mutex::default(),
+            started: std::sync::Mutex::default(),
             clients: Arc::new(Semaphore::new(options.max_clients)),
             ends: channel::Sender::new(false),
             began: Instant::now(),
@@ -152,24 +158,32 @@ pub fn serve(options: Options, hooks: HookOptions) -> Result<Exit> {
             options,
         });
         // Caught from before the address is known, so that whoever has read it may send one.
-        let mut terminate = signal(SignalKind::terminate()).context("cannot catch signals")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot catch signals")?;
-        for listener in listeners {
-            tokio::spawn(listener.run(app.clone()));
-        }
+        let mut stops = Stops::catch().context("cannot catch signals")?;
         let printed = print(format!("{url}\n").as_bytes());
         if printed != Exit::Success {
             return Ok(printed);
         }
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let mut listening = JoinSet::new();
+        for listener in listeners {
+            listening.spawn(listener.run(app.clone()));
         }
-        app.end().await;
-        app.order.end();
-        let _ = tokio::task::spawn_blocking(|| ordering.join()).await;
+        stops.first().await;
+        let _ = app.ends.send(true);
+        while listening.join_next().await.is_some() {}
+        let ended = async {
+            app.end().await;
+            app.order.end();
+            let _ = tokio::task::spawn_blocking(|| ordering.join()).await;
+        };
+        tokio::select! {
+            () = ended => {}
+            () = stops.again() => {}
+        }
         Ok(Exit::Success)
-    })
+    });
+    // Requests that still wait for a run do not hold up the end.
+    runtime.shutdown_background();
+    served
 }
 
 /// Raises the soft limit of open files to the hard one: each client is a file.
@@ -180,21 +194,36 @@ fn raise_file_limit() {
 }
 
 impl App {
-    /// Ends the server: lets answers go out, and ends its runs if that is wanted.
+    /// Lets answers go out, and ends the server's runs if that is wanted.
     async fn end(self: &Arc<Self>) {
         let mut until = Instant::now() + self.options.linger;
-        let _ = self.ends.send(true);
         let all = u32::try_from(self.options.max_clients).unwrap_or(u32::MAX);
         let _ = tokio::time::timeout(self.options.linger, self.clients.acquire_many(all)).await;
         if self.options.on_exit == OnExit::Cancel {
+            // A start that is under way belongs to them.
+            let _none = tokio::time::timeout(self.options.linger, self.starting.lock()).await;
             let app = self.clone();
-            let _ = tokio::task::spawn_blocking(move || control::end_all(&app.state)).await;
+            let end = move || control::end_all(&app.state, &app.started());
+            let _ = tokio::task::spawn_blocking(end).await;
             until = Instant::now() + self.options.linger;
         }
         if let Some(webhooks) = &self.webhooks {
             let _ = tokio::time::timeout_at(until.into(), self.order.catch_up()).await;
             webhooks.end(until).await;
         }
+    }
+
+    /// Remembers runs that this server has started, if they end with it.
+    fn remember(&self, streams: &[String]) {
+        if self.options.on_exit == OnExit::Keep {
+            return;
+        }
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        started.extend_from_slice(streams);
+    }
+
+    fn started(&self) -> Vec<String> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn is_ending(&self) -> bool {

@@ -135,7 +135,7 @@ impl Stopping {
 }
 
 /// True if a signal was inherited as ignored, as after `nohup` or in a shell's background job.
-fn ignored(signal: i32) -> bool {
+pub(super) fn ignored(signal: i32) -> bool {
     let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null `act` only asks; `old` is a valid place for the answer and zeroed is a valid sigaction.
     unsafe {

@@ -10,6 +10,7 @@ mod index;
 mod listing;
 mod lock;
 mod run_folder;
+mod strays;
 mod survivors;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use history::HistoryReader;
 pub use listing::{Removed, StoredRun};
 pub use lock::RunLock;
 pub use run_folder::{RunFolder, RunLife};
+use strays::Strays;
 
 /// Mode of the directories of the state.
 const PRIVATE_FOLDER: Mode = Mode::RWXU;
@@ -55,6 +57,7 @@ pub struct StateFolder {
     folder: Arc<File>,
     /// `runs` in it.
     runs: Arc<File>,
+    strays: Arc<Strays>,
 }
 
 impl StateFolder {
@@ -94,7 +97,8 @@ impl StateFolder {
         }
         let runs = open_folder(folder.as_fd(), Path::new(RUNS), OFlags::NOFOLLOW)
             .with_context(|| format!("cannot open {}", path.join(RUNS).display()))?;
-        Ok(Self { path: path.into(), folder: Arc::new(folder), runs: Arc::new(runs) })
+        let (folder, runs, strays) = (Arc::new(folder), Arc::new(runs), Arc::default());
+        Ok(Self { path: path.into(), folder, runs, strays })
     }
 
     /// Its path, which may be a symbolic link.
@@ -147,7 +151,15 @@ impl StateFolder {
     pub fn run(&self, stream: &str) -> Result<Option<RunFolder>> {
         check_stream(stream)?;
         match RunFolder::open(self, stream, stream) {
-            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => Ok(None),
+            // A file or a link is no run.
+            Err(e)
+                if matches!(
+                    e.downcast_ref(),
+                    Some(&(Errno::NOENT | Errno::NOTDIR | Errno::LOOP))
+                ) =>
+            {
+                Ok(None)
+            }
             other => other.map(Some),
         }
     }

@@ -176,7 +176,7 @@ pub type View = LineStage<Viewer>;
 
 pub struct Viewer {
     page: Page,
-    face: Box<dyn Face>,
+    face: Box<dyn Face + Send>,
     only: Vec<Kind>,
     timestamps: bool,
     outcome: Option<Outcome>,
@@ -200,7 +200,7 @@ trait Face {
 
 impl View {
     pub fn new(options: &Options) -> Self {
-        let (layout, face): (_, Box<dyn Face>) = match options.format {
+        let (layout, face): (_, Box<dyn Face + Send>) = match options.format {
             Format::Text => (plain_text::layout(options), Box::<PlainText>::default()),
             _ => (human::layout(options), Box::new(Human::new(options))),
         };

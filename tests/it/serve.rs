@@ -8,6 +8,9 @@ mod idempotent;
 mod life;
 mod load;
 mod routes;
+mod signals;
+mod sockets;
+mod strays;
 mod stream;
 mod webhooks;
 

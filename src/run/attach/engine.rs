@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::reader::{Lines, RunReader};
 use super::watch::{self, Watch, WatchId};
@@ -212,10 +212,13 @@ impl Engine {
             if let Some((run, about)) = candidate(&later.state, &stream)
                 && later.selection.admits(&about)
             {
-                let mut reader = RunReader::open(run, StartAt::Start, &self.watch, now)
-                    .with_context(|| format!("cannot follow {stream}"))?;
-                reader.lift_limit();
-                self.readers.push(reader);
+                match RunReader::open(run, StartAt::Start, &self.watch, now) {
+                    Err(e) => later.state.leave_out(&stream, format_args!("{e:#}")),
+                    Ok(mut reader) => {
+                        reader.lift_limit();
+                        self.readers.push(reader);
+                    }
+                }
             }
             later.known.insert(stream);
         }

@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
 use super::runs;
-use crate::named::Named;
 use crate::run::Clock;
 use crate::run::control::find_background;
 use crate::run::control::{Answer, Ask, CancelTurn, Found, PermitTool, Request, Text, ask_all};
@@ -244,15 +243,8 @@ fn outcome(answer: &Answer) -> &'static str {
     }
 }
 
-/// Ends every run that a server has started: asks its wrap, and kills what is left after a while.
-pub(super) fn end_all(state: &StateFolder) {
-    let ours = |stream: &String| {
-        let info = state.run(stream).ok().flatten().and_then(|run| run.info());
-        let of_server = [Mode::Runs, Mode::Chat, Mode::Direct];
-        info.is_some_and(|info| of_server.iter().any(|mode| mode.name() == info.by))
-    };
-    let streams: Vec<String> =
-        state.streams().unwrap_or_default().into_iter().filter(ours).collect();
+/// Ends these runs: asks the wrap of each, and kills what is left after a while.
+pub(super) fn end_all(state: &StateFolder, streams: &[String]) {
     let until = Instant::now() + END_WITHIN;
     let signal = |signal| {
         let live = streams.iter().filter_map(|stream| {
@@ -281,7 +273,7 @@ pub(super) fn end_all(state: &StateFolder) {
     if signal(Some(Signal::KILL)) > 0 {
         warn("runs did not end in time and were killed");
     }
-    for stream in &streams {
+    for stream in streams {
         if let Ok(Some(run)) = state.run(stream) {
             let until = Instant::now() + END_WITHIN;
             while run.settle().is_ok_and(|over| over.is_none()) && Instant::now() < until {

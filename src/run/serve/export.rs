@@ -1,6 +1,7 @@
-//! Events of a run in another format. A stage is not shared between threads, so each answer has a thread of its own.
+//! Events of a run in another format, for a client that is a place in the run's file.
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -10,15 +11,16 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use super::App;
 use super::problem::Problem;
 use super::router::typed;
 use super::runs;
+use super::watch::Progress;
 use crate::export::{Format, Options, stage};
 use crate::run::Clock;
-use crate::stage::Io;
+use crate::stage::{Io, Stage};
 
 /// Bytes of a read.
 const READ: usize = 64 << 10;
@@ -40,63 +42,93 @@ pub(super) async fn export(
     ends: Ends,
 ) -> Result<Response, Problem> {
     let run = runs::find(&app.state, id)?;
-    let mut progress = app.watch.subscribe(id)?.ok_or_else(|| Problem::not_found("run"))?;
+    let progress = app.watch.subscribe(id)?.ok_or_else(|| Problem::not_found("run"))?;
     let file = run.events()?;
     let length = file.metadata().map_err(anyhow::Error::from)?.len();
-    let mut server_ends = app.ends.subscribe();
-    let (sender, receiver) = mpsc::channel::<Bytes>(1);
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || {
-        let clock = Clock::start();
-        let (mut stage, mut io, mut place) = (stage(Options::of(format)), Io::default(), 0);
-        let mut bytes = vec![0; READ];
-        let send = |io: &mut Io| {
-            io.err.clear();
-            io.out.is_empty() || sender.blocking_send(std::mem::take(&mut io.out).into()).is_ok()
-        };
-        loop {
-            let seen = *progress.borrow_and_update();
-            let limit = if ends == Ends::Now { length - place } else { u64::MAX };
-            let want = READ.min(usize::try_from(limit).unwrap_or(READ));
-            match file.read_at(&mut bytes[..want], place) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return,
-                Ok(0) => {}
-                Ok(count) => {
-                    place += count as u64;
-                    stage.on_bytes(clock.now(), &bytes[..count], &mut io);
-                    if send(&mut io) {
-                        continue;
-                    }
-                    return;
-                }
-            }
-            if ends == Ends::Now || seen.ends_at.is_some_and(|end| place >= end) {
-                break;
-            }
-            let goes_on = runtime.block_on(async {
-                tokio::select! {
-                    changed = progress.changed() => changed.is_ok(),
-                    _ = server_ends.wait_for(|ends| *ends) => false,
-                    () = sender.closed() => false,
-                }
-            });
-            if !goes_on {
-                return;
-            }
-        }
-        stage.on_end(clock.now(), &mut io);
-        send(&mut io);
-    });
-    let parts = unfold(receiver, |mut receiver| async move {
-        let part = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(part), receiver))
+    let reader = Reader {
+        file,
+        place: 0,
+        ends,
+        limit: if ends == Ends::Now { length } else { u64::MAX },
+        stage: Some(stage(Options::of(format))),
+        io: Io::default(),
+        clock: Clock::start(),
+        progress,
+        server_ends: app.ends.subscribe(),
+    };
+    let parts = unfold(reader, |mut reader| async move {
+        let part = reader.next().await?;
+        Some((Ok::<_, Infallible>(part), reader))
     });
     let mut answer = typed(200, kind(format), Body::from_stream(parts));
     // A page of what an agent wrote is no page of this server.
     let policy = HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     Ok(answer)
+}
+
+struct Reader {
+    file: File,
+    place: u64,
+    ends: Ends,
+    /// End of what is read, in bytes.
+    limit: u64,
+    /// `None` behind the end of the run.
+    stage: Option<Box<dyn Stage + Send>>,
+    io: Io,
+    clock: Clock,
+    progress: watch::Receiver<Progress>,
+    server_ends: watch::Receiver<bool>,
+}
+
+impl Reader {
+    /// Next part of the answer; `None` at its end.
+    async fn next(&mut self) -> Option<Bytes> {
+        while self.stage.is_some() {
+            let seen = *self.progress.borrow_and_update();
+            while self.read().ok()? > 0 {
+                if let Some(part) = self.part() {
+                    return Some(part);
+                }
+                // Others have their turn while the stage writes nothing.
+                tokio::task::yield_now().await;
+            }
+            if self.ends == Ends::Now || seen.ends_at.is_some_and(|end| self.place >= end) {
+                self.stage.take()?.on_end(self.clock.now(), &mut self.io);
+                return self.part();
+            }
+            tokio::select! {
+                changed = self.progress.changed() => changed.ok()?,
+                _ = self.server_ends.wait_for(|ends| *ends) => return None,
+            }
+        }
+        None
+    }
+
+    /// Gives the stage what the file has behind the place; the number of bytes.
+    fn read(&mut self) -> io::Result<usize> {
+        let Some(stage) = &mut self.stage else { return Ok(0) };
+        let left = usize::try_from(self.limit - self.place).unwrap_or(READ);
+        let mut bytes = vec![0; READ.min(left)];
+        let count = loop {
+            match self.file.read_at(&mut bytes, self.place) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        self.place += count as u64;
+        if count > 0 {
+            stage.on_bytes(self.clock.now(), &bytes[..count], &mut self.io);
+        }
+        Ok(count)
+    }
+
+    /// What the stage has written.
+    fn part(&mut self) -> Option<Bytes> {
+        self.io.err.clear();
+        let part = std::mem::take(&mut self.io.out);
+        Some(part).filter(|part| !part.is_empty()).map(Bytes::from)
+    }
 }
 
 fn kind(format: Format) -> &'static str {

@@ -1,12 +1,11 @@
 //! Listening sockets of the server, and their connections, each of which is bounded in time and memory.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,8 +14,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::problem::AGAIN_AFTER;
+use super::problem::{AGAIN_AFTER, Problem};
 use super::router::{self, Door};
+use super::socket_file::{self, SocketFile};
 use super::stalled::{Stalled, TAKES_WITHIN};
 use super::{App, warn};
 
@@ -62,7 +62,8 @@ impl Address {
 #[derive(Debug)]
 pub(super) enum Listener {
     Tcp(TcpListener, SocketAddr),
-    Unix(UnixListener, PathBuf),
+    /// The file goes first: a server that follows finds nobody behind a file that is left.
+    Unix(SocketFile, UnixListener),
 }
 
 /// Opens all sockets.
@@ -77,34 +78,14 @@ pub(super) fn bind(addresses: &[Address]) -> Result<Vec<Listener>> {
                 let at = socket.local_addr().with_context(cannot)?;
                 Listener::Tcp(TcpListener::from_std(socket).with_context(cannot)?, at)
             }
-            Address::Unix(path) => Listener::Unix(bind_unix(path)?, path.clone()),
+            Address::Unix(path) => {
+                let (file, socket) = socket_file::bind(path)?;
+                let socket = UnixListener::from_std(socket);
+                Listener::Unix(file, socket.with_context(|| socket_file::cannot(path))?)
+            }
         });
     }
     Ok(listeners)
-}
-
-/// Opens a socket that only this user reaches, in the place of one that a killed server has left.
-fn bind_unix(path: &Path) -> Result<UnixListener> {
-    let cannot = || format!("cannot listen at {}", path.display());
-    if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            bail!("another server listens at {}", path.display());
-        }
-        std::fs::remove_file(path).with_context(cannot)?;
-    }
-    // It gets its name when its mode is right.
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(format!(".{}", std::process::id()));
-    let fresh = PathBuf::from(fresh);
-    let listener = std::os::unix::net::UnixListener::bind(&fresh).with_context(cannot)?;
-    let ready = std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o600))
-        .and_then(|()| std::fs::rename(&fresh, path))
-        .and_then(|()| listener.set_nonblocking(true));
-    if let Err(e) = ready {
-        let _ = std::fs::remove_file(&fresh);
-        return Err(anyhow!(e).context(cannot()));
-    }
-    UnixListener::from_std(listener).with_context(cannot)
 }
 
 impl Listener {
@@ -119,7 +100,7 @@ impl Listener {
     pub(super) fn url(&self, token: &str) -> String {
         match self {
             Listener::Tcp(_, at) => format!("http://{at}/#token={token}"),
-            Listener::Unix(_, path) => format!("unix:{}", path.display()),
+            Listener::Unix(file, _) => format!("unix:{}", file.path().display()),
         }
     }
 
@@ -137,9 +118,6 @@ impl Listener {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        if let Listener::Unix(_, path) = self {
-            let _ = std::fs::remove_file(path);
-        }
     }
 
     async fn accept(&self, app: &Arc<App>, router: &Router) -> std::io::Result<()> {
@@ -149,7 +127,7 @@ impl Listener {
                 let _ = stream.set_nodelay(true);
                 connect(app, router, Door::Tcp, stream);
             }
-            Listener::Unix(listener, _) => {
+            Listener::Unix(_, listener) => {
                 let (stream, _) = listener.accept().await?;
                 let user = rustix::process::geteuid().as_raw();
                 if stream.peer_cred().is_ok_and(|peer| peer.uid() == user) {
@@ -175,17 +153,26 @@ where
             });
         }
         Err(_) => {
-            tokio::spawn(turn_away(stream));
+            let most = app.options.max_clients;
+            let problem = Problem::new(429, format!("{most} connections at a time: come again"));
+            tokio::spawn(turn_away(problem, stream));
         }
     }
 }
 
-async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
+async fn turn_away(problem: Problem, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let body = problem.json();
     let answer = format!(
-        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {AGAIN_AFTER}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {AGAIN_AFTER}\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
     );
-    let written = stream.write_all(answer.as_bytes());
-    let _ = tokio::time::timeout(PAUSE, written).await;
+    let told = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // A request that nobody reads would take the answer with it.
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(PAUSE, told).await;
 }
 
 async fn converse<S>(app: Arc<App>, router: Router, door: Door, stream: S)

@@ -269,26 +269,26 @@ impl Order {
         }
         if !files.streams.contains_key(key) {
             for stream in self.state.streams()? {
-                if let Some(run) = self.state.run(&stream)? {
-                    files.streams.insert(key_of(&run)?.0, stream);
-                }
+                let found = self.state.look(&stream, |run| Ok(key_of(&run)?.0))?;
+                files.streams.extend(found.map(|key| (key, stream)));
             }
         }
-        let run = match files.streams.get(key) {
-            Some(stream) => self.state.run(stream)?,
+        let open = |run: RunFolder| {
+            let (found, info) = key_of(&run)?;
+            let (stream, file) = (run.stream().to_owned(), run.events()?);
+            Ok((found, RunFile { stream, label: info.label, file }))
+        };
+        let found = match files.streams.get(key) {
+            Some(stream) => self.state.look(stream, open)?,
             None => None,
         };
-        if let Some(run) = run {
-            let (found, info) = key_of(&run)?;
-            if found == *key {
-                let (stream, file) = (run.stream().to_owned(), run.events()?);
-                let file = Arc::new(RunFile { stream, label: info.label, file });
-                if files.open.len() >= MAX_FILES {
-                    files.open.clear();
-                }
-                files.open.insert(*key, file.clone());
-                return Ok(Some(file));
+        if let Some((_, file)) = found.filter(|(found, _)| found == key) {
+            let file = Arc::new(file);
+            if files.open.len() >= MAX_FILES {
+                files.open.clear();
             }
+            files.open.insert(*key, file.clone());
+            return Ok(Some(file));
         }
         files.streams.remove(key);
         files.gone.insert(*key);

@@ -44,12 +44,30 @@ impl Problem {
         self.status == 400 && self.detail.starts_with("there is a run with the stream ")
     }
 
+    /// Body of the answer.
+    pub(super) fn json(&self) -> String {
+        let title = self.code().canonical_reason().unwrap_or_default();
+        to_json(&json!({"status": self.status, "title": title, "detail": self.detail})) + "\n"
+    }
+
+    fn code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     /// A method that the path does not have.
     pub(super) fn method(allowed: String) -> Self {
         let header = Some((ALLOW, allowed));
         Self { status: 405, detail: "the route has other methods".into(), header }
     }
 }
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
@@ -66,11 +84,8 @@ impl From<anyhow::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let title = status.canonical_reason().unwrap_or_default();
-        let body = json!({"status": self.status, "title": title, "detail": self.detail});
-        let mut answer = Response::new(Body::from(to_json(&body) + "\n"));
-        *answer.status_mut() = status;
+        let mut answer = Response::new(Body::from(self.json()));
+        *answer.status_mut() = self.code();
         let headers = answer.headers_mut();
         headers.insert(
             CONTENT_TYPE,

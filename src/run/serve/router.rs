@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use hyper::header::{
@@ -22,6 +23,9 @@ use super::{App, body, chat, control, events, page, runs, status, stream, texts,
 use crate::serve::doors::Form;
 use crate::serve::request;
 use crate::serve::routes::{Access, Operation, ROUTES, Route};
+
+/// Parameters of the path, if they are text.
+type Params = Result<RawPathParams, RawPathParamsRejection>;
 
 /// Kind of socket by which a client came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +50,8 @@ pub(super) fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let app = app.clone();
-        let handler = move |params: RawPathParams, request: Request<Body>| async move {
-            carry_out(app, route, &params, request).await.unwrap_or_else(Problem::into_response)
+        let handler = move |params: Params, request: Request<Body>| async move {
+            carry_out(app, route, params, request).await.unwrap_or_else(Problem::into_response)
         };
         let method = match route.method {
             "POST" => MethodFilter::POST,
@@ -130,7 +134,7 @@ fn preflight() -> Response {
 async fn carry_out(
     app: Arc<App>,
     route: &'static Route,
-    params: &RawPathParams,
+    params: Params,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
@@ -138,6 +142,7 @@ async fn carry_out(
     if route.access == Access::Token && head.extensions.get() != Some(&Door::Unix) {
         app.token.check(header(&head.headers, &AUTHORIZATION), query)?;
     }
+    let params = params.map_err(|_| Problem::wrong("the path is no text"))?;
     let query = request::query(query, &route.query_names()).map_err(Problem::wrong)?;
     let form = route.takes.check(header(&head.headers, &CONTENT_TYPE))?;
     let body = match form {

@@ -256,9 +256,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
 pub(super) fn all(state: &StateFolder) -> Result<Vec<Shown>, Problem> {
     let mut runs = Vec::new();
     for stream in state.streams()? {
-        // One that is removed meanwhile is none.
-        let Some(run) = state.run(&stream)? else { continue };
-        runs.extend(Shown::look(&run).ok());
+        runs.extend(state.look(&stream, |run| Ok(Shown::look(&run)?))?);
     }
     runs.sort_by(|a, b| (&b.info.started, &b.stream).cmp(&(&a.info.started, &a.stream)));
     Ok(runs)

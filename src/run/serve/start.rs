@@ -134,7 +134,9 @@ pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
         .context("cannot start spile")?;
     let words = |bytes| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
-        return Ok(words(&output.stdout).lines().map(str::to_owned).collect());
+        let streams: Vec<String> = words(&output.stdout).lines().map(str::to_owned).collect();
+        app.remember(&streams);
+        return Ok(streams);
     }
     let why = words(&output.stderr);
     let why = why.trim_end().strip_prefix("spile: ").unwrap_or(why.trim_end());

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
 use axum::response::Response;
+use rustix::fs::{Access, AtFlags, StatVfsMountFlags, accessat, statvfs};
+use rustix::io::Errno;
 use serde_json::json;
 
 use super::problem::Problem;
@@ -17,10 +19,16 @@ use crate::serve::openapi;
 /// `GET /healthz`.
 pub(super) async fn health(call: Call) -> Result<Response, Problem> {
     blocking(move || {
-        let stats = rustix::fs::statvfs(call.app.state.path()).map_err(anyhow::Error::from)?;
-        let is_full = stats.f_bavail == 0;
-        let is_readonly = stats.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY);
-        if is_full || is_readonly {
+        let state = &call.app.state;
+        let stats = statvfs(state.path()).map_err(anyhow::Error::from)?;
+        // Some file systems have no number of inodes.
+        let is_full = stats.f_bavail == 0 || stats.f_files > 0 && stats.f_favail == 0;
+        let is_readonly = stats.f_flag.contains(StatVfsMountFlags::RDONLY);
+        let is_locked = [state.folder(), state.runs()].into_iter().any(|folder| {
+            let access = Access::WRITE_OK | Access::EXEC_OK;
+            accessat(folder, ".", access, AtFlags::EACCESS) == Err(Errno::ACCESS)
+        });
+        if is_full || is_readonly || is_locked {
             return Err(Problem::new(503, "the state directory cannot be written"));
         }
         Ok(typed(200, "text/plain", "ok\n"))
@@ -114,7 +122,7 @@ impl Numbers {
             let name = run.summary.state.name();
             states.iter_mut().filter(|(known, _)| *known == name).for_each(|(_, n)| *n += 1);
         }
-        let stats = rustix::fs::statvfs(app.state.path()).map_err(anyhow::Error::from)?;
+        let stats = statvfs(app.state.path()).map_err(anyhow::Error::from)?;
         Ok(Self { states, live, free: stats.f_bavail.saturating_mul(stats.f_frsize) })
     }
 }

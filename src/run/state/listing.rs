@@ -51,10 +51,9 @@ impl StateFolder {
         let mut runs = Vec::with_capacity(streams.len());
         for stream in streams {
             match self.stored(&stream) {
-                Ok(run) => runs.extend(run),
-                Err(e) if self.has_file(&stream, "") => warn(format_args!("{stream}: {e:#}")),
-                // It was removed meanwhile.
-                Err(_) => {}
+                Ok(Some(run)) => runs.push(run),
+                Ok(None) => self.leave_out(&stream, "it is no folder"),
+                Err(e) => self.leave_out(&stream, format_args!("{e:#}")),
             }
         }
         Ok(runs)

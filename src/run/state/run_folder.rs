@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::buffer::spare_capacity;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -145,15 +145,23 @@ impl RunFolder {
 
     /// The event file, to read it.
     pub fn events(&self) -> Result<File> {
-        self.file(EVENTS, OFlags::RDONLY)
+        self.regular(self.file(EVENTS, OFlags::RDONLY)?)
     }
 
     /// As [`RunFolder::events`]; `None` if there is no event file.
     pub(super) fn events_if_any(&self) -> Result<Option<File>> {
         match self.open_file(EVENTS, OFlags::RDONLY) {
             Err(Errno::NOENT) => Ok(None),
-            file => file.map(Some).with_context(|| self.cannot("open", EVENTS)),
+            file => self.regular(file.with_context(|| self.cannot("open", EVENTS))?).map(Some),
         }
+    }
+
+    /// An event file, unless it is a pipe or the like.
+    fn regular(&self, file: File) -> Result<File> {
+        if !file.metadata()?.is_file() {
+            bail!("{}: it is no regular file", self.cannot("open", EVENTS));
+        }
+        Ok(file)
     }
 
     /// Error of an operation on the event file.

@@ -265,7 +265,8 @@ fn one_connection_too_many_is_told_so() {
         })
         .collect();
     let stream = TcpStream::connect(&server.address).unwrap();
-    assert_eq!(Open::read(stream).status, 429);
+    let why = Open::read(stream).rest().refused(429);
+    assert!(why.contains("2 connections"), "{why}");
     drop(open);
     crate::background::wait_for("a free connection", || server.get("/status").status == 200);
 }

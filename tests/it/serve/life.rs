@@ -160,3 +160,21 @@ fn a_full_disk_is_told_and_its_end_too() {
     assert!(parts[0].contains("the state directory cannot be written"), "{stdout}");
     assert_eq!(parts[1], "ok\n 200 ");
 }
+
+#[test]
+fn a_state_directory_that_cannot_be_written_is_told() {
+    let home = Home::new();
+    let script = r#"
+        export SPILE_STATE=$PWD/state
+        setpriv --inh-caps=-all --bounding-set=-all \
+            spile serve --listen unix:$PWD/sock --agent echo=cat >/dev/null & server=$!
+        until [ -S sock ]; do sleep 0.01; done
+        health() { curl -s -o /dev/null -w "%{http_code} " --unix-socket sock http://spile/healthz; }
+        health
+        n=0; while touch state/file$n 2>/dev/null; do n=$((n + 1)); done; health
+        rm state/file*; health
+        for folder in state state/runs; do chmod 500 $folder; health; chmod 700 $folder; health; done
+        kill $server; wait $server"#;
+    let Some((stdout, status)) = on_disk(&home, "1m,nr_inodes=50", script) else { return };
+    assert_eq!((stdout.as_str(), status), ("200 503 200 503 200 503 200 ", 0));
+}

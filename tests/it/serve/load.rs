@@ -298,3 +298,27 @@ fn report(line: &str) {
         file.unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }
+
+/// More readers than there are threads for work that waits.
+#[test]
+fn readers_of_another_format_take_no_threads() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--max-clients", "1000"]);
+    let mut source = Source::new(&home, "exported");
+    source.emit("first ");
+    let path = "/runs/exported/events?format=text&until=end";
+    let mut readers: Vec<_> =
+        (0..clients(600)).map(|_| server.request("GET", path).open()).collect();
+    assert_eq!(server.get("/healthz").status, 200);
+    for reader in &mut readers {
+        reader.until("first");
+    }
+    source.emit("second");
+    for reader in &mut readers {
+        reader.until("second");
+    }
+    drop(source);
+    for mut reader in readers {
+        while reader.part().is_some() {}
+    }
+}

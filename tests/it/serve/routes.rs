@@ -177,6 +177,9 @@ fn texts_are_stored_once_and_belong_to_prompts() {
     server.post("/runs", &json!({"prompt": "x", "context": ["/etc/passwd"]})).refused(400);
     server.get(&format!("/paste/{}", "0".repeat(64))).refused(404);
     server.get("/paste/..%2f..%2frun.json").refused(404);
+    for path in ["/runs/%ff", "/paste/%ff", "/runs/%c3%28/events"] {
+        server.get(path).refused(400);
+    }
     server.post("/paste", &json!({"text": ""})).refused(400);
     let file = std::fs::metadata(state_file(&home, &format!("context/{sha}"))).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);

@@ -99,7 +99,7 @@ impl Writer {
             self.settle();
         }
         loop {
-            let batch = self.read()?;
+            let batch = self.read();
             if batch.starts.is_empty() || order.is_ending() {
                 return Ok(());
             }
@@ -121,14 +121,14 @@ impl Writer {
             {
                 continue;
             }
-            if let Some(folder) = state.run(&stream)? {
+            new.extend(state.look(&stream, |folder| {
                 let (key, info) = key_of(&folder)?;
-                new.push((info.started, stream, key, folder));
-            }
+                let file = folder.events()?;
+                Ok((info.started, stream.clone(), key, folder, file))
+            })?);
         }
         new.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
-        for (_, stream, key, folder) in new {
-            let file = folder.events()?;
+        for (_, stream, key, folder, file) in new {
             let cursor = Cursor::at(self.ends.get(&key).copied().unwrap_or_default());
             let watch = self.inotify.add(&folder);
             self.done.remove(&stream);
@@ -156,46 +156,22 @@ impl Writer {
         });
     }
 
-    /// Reads events that have no number yet.
-    fn read(&mut self) -> Result<Batch> {
+    /// Reads events that have no number yet. A run that cannot be read holds up no other.
+    fn read(&mut self) -> Batch {
         let mut batch = Batch::default();
+        let (epoch, count) = (self.head.epoch, self.count);
         for (stream, run) in self.runs.iter_mut().filter(|(_, run)| run.is_changed) {
-            let mut cursor = run.cursor;
-            loop {
-                if batch.frames.len() >= MOST {
-                    break;
-                }
-                let mut bytes = vec![0; cursor.want()];
-                let count = match run.file.read_at(&mut bytes, cursor.place()) {
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    read => read.with_context(|| format!("cannot read the events of {stream}"))?,
-                };
-                let wanted = bytes.len();
-                let lines = cursor.take(&bytes[..count]);
-                let lines =
-                    lines.map_err(|e| anyhow!("{stream}: the line at {} is too long", e.0))?;
-                let is_end = count < wanted;
-                for (offset, line) in lines.lines() {
-                    let length = u32::try_from(line.len())?;
-                    batch.records.extend(Record { run: run.key, offset, length }.bytes());
-                    batch.starts.push(batch.frames.len());
-                    let number = self.count + batch.starts.len() as u64;
-                    sse::event(
-                        &mut batch.frames,
-                        Position { epoch: self.head.epoch, number },
-                        line,
-                    );
-                }
-                if is_end {
-                    run.is_changed = false;
-                    break;
-                }
+            let before = run.cursor;
+            let mut cursor = before;
+            if let Err(e) = run.read(&mut cursor, &mut batch, Position { epoch, number: count }) {
+                run.folder.leave_out(format_args!("{e:#}"));
+                run.is_changed = false;
             }
-            if cursor != run.cursor {
+            if cursor != before {
                 batch.cursors.push((stream.clone(), cursor));
             }
         }
-        Ok(batch)
+        batch
     }
 
     /// Writes the records, and then shows the events.
@@ -222,6 +198,34 @@ impl Writer {
         let head = IndexHead { close: Close::Clean, ..self.head };
         self.file.write_all_at(&head.bytes(), 0)?;
         self.file.sync_data()?;
+        Ok(())
+    }
+}
+
+impl Followed {
+    /// Appends complete lines to the batch until it is full; `last` is the event before those of the batch.
+    fn read(&mut self, cursor: &mut Cursor, batch: &mut Batch, last: Position) -> Result<()> {
+        while batch.frames.len() < MOST {
+            let mut bytes = vec![0; cursor.want()];
+            let count = match self.file.read_at(&mut bytes, cursor.place()) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.context("cannot read its events")?,
+            };
+            let is_end = count < bytes.len();
+            let lines = cursor.take(&bytes[..count]);
+            let lines = lines.map_err(|e| anyhow!("the line at {} is too long", e.0))?;
+            for (offset, line) in lines.lines() {
+                let length = u32::try_from(line.len())?;
+                batch.records.extend(Record { run: self.key, offset, length }.bytes());
+                batch.starts.push(batch.frames.len());
+                let number = last.number + batch.starts.len() as u64;
+                sse::event(&mut batch.frames, Position { number, ..last }, line);
+            }
+            if is_end {
+                self.is_changed = false;
+                break;
+            }
+        }
         Ok(())
     }
 }
