@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::agents::check_session;
+
 /// Longest prompt or message, in bytes.
 pub const MAX_PROMPT: usize = 1 << 20;
 
@@ -119,6 +121,9 @@ impl StartRun {
                 check_name(name, value)?;
             }
         }
+        if let Some(session) = &self.session {
+            check_session(session)?;
+        }
         if self.each.is_some_and(|each| !(1..=1000).contains(&each)) {
             return Err("each is a number from 1 to 1000".into());
         }
@@ -210,6 +215,8 @@ mod tests {
             r#"{"prompt":"x","each":70000}"#,
             r#"{"prompt":"x","label":"a\nb"}"#,
             r#"{"prompt":"x","label":""}"#,
+            r#"{"prompt":"x","session":"--all"}"#,
+            r#"{"prompt":"x","session":"{context}"}"#,
             r#"{"prompt":"x","limits":{"cwd":"/"}}"#,
             r#"{"prompt":"x","limits":{"timeout":""}}"#,
             r#"{"prompt":"x","context":["../../etc/passwd"]}"#,

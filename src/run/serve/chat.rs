@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::export::{Format, Options, stage};
 use crate::run::{Clock, new_word};
 use crate::runs::history::Mode;
-use crate::serve::agents::Agent;
+use crate::serve::agents::{Agent, check_session};
 use crate::serve::conversation::{self, Sender};
 use crate::serve::request::{self, check_prompt};
 use crate::stage::Io;
@@ -81,6 +81,8 @@ fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
     let stream = conversation::stream(id, numbers.max().unwrap_or_default() + 1);
     let session = last.filter(|run| run.info.agent.as_deref() == Some(&*agent.name));
     let session = session.and_then(|run| Some((run.summary.session.clone()?, run.stream.clone())));
+    // The agent has named it, and it may become a word of a command line.
+    let session = session.filter(|(session, _)| check_session(session).is_ok());
     let mut run = Start {
         stream: Some(stream.clone()),
         context: wanted.context,
