@@ -106,8 +106,11 @@ pub struct Paste {
     pub text: String,
 }
 
-/// Reads a body.
+/// Reads a body, which is an object: the fields of an array would be taken by their order.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err("the body is not as it should be: it is no JSON object".into());
+    }
     serde_json::from_slice(body).map_err(|e| format!("the body is not as it should be: {e}"))
 }
 
@@ -222,12 +225,20 @@ mod tests {
             r#"{"prompt":"x","context":["../../etc/passwd"]}"#,
             r#"{"prompt":"x","context":["ctx://paste/ABC"]}"#,
             "[]",
+            r#"["x"]"#,
             "",
         ] {
             assert!(start(wrong).is_err(), "{wrong}");
         }
         let long = format!(r#"{{"prompt":"{}"}}"#, "x".repeat(MAX_PROMPT + 1));
         assert!(start(&long).is_err());
+    }
+
+    #[test]
+    fn an_array_is_no_object() {
+        assert!(parse::<Paste>(br#"["x"]"#).is_err());
+        assert!(parse::<Permission>(b"[true,null]").is_err());
+        assert_eq!(parse(b" \r\n{\"text\":\"x\"}"), Ok(Paste { text: "x".into() }));
     }
 
     #[test]

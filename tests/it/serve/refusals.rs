@@ -25,3 +25,21 @@ fn a_session_never_becomes_an_option_or_another_value() {
         assert!(why.contains("the command print takes no {prompt}"), "{why}");
     }
 }
+
+#[test]
+fn an_array_is_no_body() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--command", "x=echo x"]);
+    let run = json!(["echo", "x", [], null, null, 1, {}, null, null]);
+    for (path, body) in [
+        ("/runs", run),
+        ("/runs", json!("x")),
+        ("/paste", json!(["x"])),
+        ("/direct", json!(["x", false])),
+        ("/chat", json!(["x", [], null, null, false])),
+    ] {
+        let why = server.post(path, &body).refused(400);
+        assert!(why.contains("no JSON object"), "{path}: {why}");
+    }
+    assert_eq!(server.get("/runs").expect(200)["runs"], json!([]));
+}
