@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
-use super::start::{Start, start as start_run};
+use super::start::{Start, check_room, start as start_run};
 use super::{App, control};
 use crate::codec::{self, is_stream_id};
 use crate::named::Named;
@@ -181,26 +181,34 @@ pub(super) async fn begin(
     Ok(streams)
 }
 
-/// Starts the runs of a key that are missing.
+/// Starts the runs of a key that are missing: all of them, or none.
 fn start_keyed(app: &App, run: &Start, key: &str) -> Result<Vec<String>, Problem> {
     let base = format!("k-{}", &digest(format!("token\0{key}"))[..40]);
-    let mut streams = Vec::new();
-    for index in 1..=run.each {
-        let stream = if run.each == 1 { base.clone() } else { format!("{base}.{index}") };
+    // A key for one run is another request than the same key for several.
+    for other in [&base, &format!("{base}.1")] {
+        is_there(app, run, other)?;
+    }
+    let streams: Vec<String> = match run.each {
+        1 => vec![base],
+        each => (1..=each).map(|index| format!("{base}.{index}")).collect(),
+    };
+    let mut missing = Vec::new();
+    for stream in &streams {
+        if !is_there(app, run, stream)? {
+            missing.push(stream);
+        }
+    }
+    if !missing.is_empty() {
+        check_room(app, missing.len())?;
+    }
+    for stream in missing {
         let one = Start { stream: Some(stream.clone()), each: 1, ..run.clone() };
-        // A key for one run is another request than the same key for several.
-        for other in [&base, &format!("{base}.1"), &stream] {
-            is_there(app, &one, other)?;
+        match start_run(app, &one) {
+            Ok(_) => {}
+            // Another server may have been faster.
+            Err(e) if !is_there(app, run, stream)? => return Err(e),
+            Err(_) => {}
         }
-        if !is_there(app, &one, &stream)? {
-            match start_run(app, &one) {
-                Ok(_) => {}
-                // Another server may have been faster.
-                Err(e) if !is_there(app, &one, &stream)? => return Err(e),
-                Err(_) => {}
-            }
-        }
-        streams.push(stream);
     }
     Ok(streams)
 }

@@ -108,15 +108,19 @@ impl Start {
     }
 }
 
+/// Checks that this number of further runs may live.
+pub(super) fn check_room(app: &App, count: usize) -> Result<(), Problem> {
+    let most = app.options.max_runs;
+    if count > most.saturating_sub(app.state.live()?) {
+        let why = format!("{most} runs live at a time: wait until one has ended");
+        return Err(Problem::new(429, why));
+    }
+    Ok(())
+}
+
 /// Starts a run and waits until its agent exists; the streams of the runs.
 pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
-    let room = app.options.max_runs.saturating_sub(app.state.live()?);
-    if usize::from(start.each) > room {
-        return Err(Problem::new(
-            429,
-            format!("{} runs live at a time: wait until one has ended", app.options.max_runs),
-        ));
-    }
+    check_room(app, start.each.into())?;
     let context =
         start.context.iter().map(|it| texts::path(app, it)).collect::<Result<Vec<_>, _>>()?;
     let folder = folder(app, start.cwd.as_deref())?;
