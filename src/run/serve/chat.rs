@@ -106,8 +106,8 @@ fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
             for run in earlier.iter().take(MAX_RUNS).rev() {
                 said.extend(messages(app, run)?);
             }
-            // An agent that shows no session does not resume the next time either, and its messages must be known.
-            run.log_prompt = agent.resuming.is_none() && !continues;
+            // Whether the agent will show a session is not known, and without one its messages must be.
+            run.log_prompt = true;
             conversation::prompt(&said, &wanted.message)
         }
     });

@@ -76,6 +76,42 @@ fn an_agent_with_sessions_resumes() {
 }
 
 #[test]
+fn an_agent_that_shows_no_session_gets_what_was_said() {
+    let home = Home::new();
+    let new = "s=printf %s. -- {prompt}";
+    let server = Server::start(&home, &["--agent", new, "--agent", "s=echo {session}"]);
+    for (n, message) in ["one", "two", "three"].into_iter().enumerate() {
+        let body = json!({"conversation": "c", "agent": "s", "message": message});
+        let started = server.post("/chat", &body).expect(202);
+        assert_eq!(started["resumed"], false);
+        let text = answer(&server, &started);
+        for earlier in &["one", "two"][..n] {
+            let said = format!(r#"{{"from":"user","text":"{earlier}"}}"#);
+            assert!(text.contains(&said), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_is_an_option_is_not_resumed() {
+    let home = Home::new();
+    let script = home.path().join("agent");
+    std::fs::write(&script, "#!/bin/sh\ncat >&2\nprintf '%s\\n' '{\"type\":\"thread.started\",\"thread_id\":\"--all\"}' '{\"type\":\"turn.started\"}' '{\"type\":\"turn.completed\"}'\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let new = format!("s={}", script.display());
+    let resume = format!("s={} {{session}}", script.display());
+    let options = ["--agent", &new, "--agent", &resume, "--wrap=--from=codex"];
+    let server = Server::start(&home, &options);
+    let body = json!({"conversation": "c", "agent": "s", "message": "x"});
+    for _ in 0..2 {
+        let started = server.post("/chat", &body).expect(202);
+        assert_eq!(started["resumed"], false);
+        answer(&server, &started);
+    }
+    assert_eq!(server.get("/runs/c.1").expect(200)["session"], "--all");
+}
+
+#[test]
 fn one_message_at_a_time_is_answered() {
     let home = Home::new();
     let servers = [Server::start(&home, &[]), Server::start(&home, &[])];
