@@ -12,7 +12,7 @@ use clap::ValueHint;
 use super::words;
 use crate::adapter;
 use crate::cmd::{common, usage};
-use crate::drive::{Config, Input, MAX_MESSAGE, OnPermission};
+use crate::drive::{Config, Input, MAX_ARGUMENT, MAX_MESSAGE, OnPermission};
 use crate::run::Drive;
 
 /// Place of the prompt in a command line.
@@ -20,9 +20,6 @@ const PROMPT: &str = "{prompt}";
 
 /// Place of the context files in a command line.
 const CONTEXT: &str = "{context}";
-
-/// Longest prompt in a command line, in bytes; the system allows 128 KiB for one argument.
-const MAX_ARGUMENT: usize = 100 << 10;
 
 /// Options about the agent's input.
 #[derive(Debug, clap::Args)]

@@ -7,15 +7,15 @@ use axum::response::Response;
 use hyper::header::{HeaderValue, LOCATION};
 use serde_json::json;
 
-use super::App;
 use super::events::{Wanted, of_run};
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
 use super::runs::{self, Shown, agent, begin};
 use super::start::Start;
+use super::{App, texts};
 use crate::adapter;
 use crate::codec;
-use crate::drive::Input;
+use crate::drive::{Input, MAX_ARGUMENT, MAX_MESSAGE};
 use crate::event::Event;
 use crate::export::{Format, Options, stage};
 use crate::run::{Clock, new_word};
@@ -103,15 +103,33 @@ fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
         true => wanted.message,
         false => {
             let mut said = Vec::new();
+            if earlier.len() > MAX_RUNS {
+                said.push(conversation::left_out());
+            }
             for run in earlier.iter().take(MAX_RUNS).rev() {
                 said.extend(messages(app, run)?);
             }
             // Whether the agent will show a session is not known, and without one its messages must be.
             run.log_prompt = true;
-            conversation::prompt(&said, &wanted.message)
+            conversation::prompt(&said, &wanted.message, room(app, &run)?)
         }
     });
     Ok(Next { run, stream, resumed })
+}
+
+/// Longest prompt of a run beside its stored texts, in bytes.
+fn room(app: &App, run: &Start) -> Result<usize, Problem> {
+    let most = if Agent::has_prompt(&run.words) { MAX_ARGUMENT } else { MAX_MESSAGE };
+    let mut context = 0;
+    // Where the command line names their files they do not follow the prompt.
+    if !run.words.iter().any(|word| word == "{context}") {
+        for reference in &run.context {
+            let path = texts::path(app, reference)?;
+            let length = std::fs::metadata(&path).map_or(0, |file| file.len());
+            context += path.len() + 16 + usize::try_from(length).unwrap_or(usize::MAX / 2);
+        }
+    }
+    Ok(most.saturating_sub(context))
 }
 
 /// True if the agent's protocol continues a session.

@@ -93,6 +93,26 @@ fn an_agent_that_shows_no_session_gets_what_was_said() {
 }
 
 #[test]
+fn a_long_conversation_goes_on_with_what_has_room() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--agent", "argv=printf %s. -- {prompt}"]);
+    let say = |message: &str| {
+        let body = json!({"conversation": "c", "agent": "argv", "message": message});
+        answer(&server, &server.post("/chat", &body).expect(202))
+    };
+    let long = "x".repeat(60 << 10);
+    say(&format!("first{long}"));
+    say(&long);
+    let text = say("short");
+    assert!(text.len() < 101 << 10, "{}", text.len());
+    assert!(text.contains("[earlier messages left out]"), "{}", &text[..200]);
+    assert!(text.contains(" bytes left out]x") && text.ends_with("\n\nshort.\n"));
+    // A message that leaves no room for others is alone.
+    let most = "y".repeat(100 << 10);
+    assert_eq!(say(&most), format!("--.{most}.\n"));
+}
+
+#[test]
 fn a_session_that_is_an_option_is_not_resumed() {
     let home = Home::new();
     let script = home.path().join("agent");
