@@ -106,6 +106,10 @@ pub(super) fn find(state: &StateFolder, id: &str) -> Result<RunFolder, Problem> 
 pub(super) async fn start(call: Call) -> Result<Response, Problem> {
     let wanted: StartRun = call.json()?;
     wanted.check().map_err(Problem::wrong)?;
+    let most = call.app.options.max_runs;
+    if wanted.each.is_some_and(|each| usize::from(each) > most) {
+        return Err(Problem::wrong(format!("each is at most {most} here: so many runs may live")));
+    }
     let agent = agent(&call.app, wanted.agent.as_deref())?;
     let (words, session) = match &wanted.session {
         None => (agent.words.clone(), None),

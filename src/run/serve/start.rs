@@ -134,16 +134,28 @@ pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
         .current_dir(format!("/proc/self/fd/{}", folder.as_raw_fd()))
         .stdin(stdin)
         .process_group(0)
-        .output()
-        .context("cannot start spile")?;
+        .output();
+    let output = match output {
+        Err(e) if e.raw_os_error() == Some(Errno::TOOBIG.raw_os_error()) => {
+            return Err(Problem::new(413, "the command line is longer than the system allows"));
+        }
+        output => output.context("cannot start spile")?,
+    };
     let words = |bytes| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
         return Ok(words(&output.stdout).lines().map(str::to_owned).collect());
     }
     let why = words(&output.stderr);
     let why = why.trim_end().strip_prefix("spile: ").unwrap_or(why.trim_end());
-    let is_wrong = output.status.code() == Some(Exit::Usage.code().into());
-    Err(Problem::new(if is_wrong { 400 } else { 503 }, why))
+    let is = |exit: Exit| output.status.code() == Some(exit.code().into());
+    let status = if is(Exit::Usage) {
+        400
+    } else if is(Exit::Taken) {
+        409
+    } else {
+        503
+    };
+    Err(Problem::new(status, why))
 }
 
 /// Opens a directory below the root. No symbolic link, `..` or race leads out of it.

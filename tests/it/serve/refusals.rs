@@ -43,3 +43,17 @@ fn an_array_is_no_body() {
     }
     assert_eq!(server.get("/runs").expect(200)["runs"], json!([]));
 }
+
+#[test]
+fn a_refusal_says_whether_another_try_may_help() {
+    let home = Home::new();
+    let options = ["--command", "print=printf %s {args}", "--wrap=--once=key"];
+    let server = Server::start(&home, &options);
+    let long = json!({"command": format!("print {}", "x".repeat(200 << 10))});
+    server.post("/direct", &long).refused(413);
+    let stream = server.run(&json!({"agent": "sleep", "prompt": "x"}));
+    let why = server.post("/runs", &json!({"prompt": "x"})).refused(409);
+    assert!(why.contains("key"), "{why}");
+    server.request("GET", &format!("/runs/{stream}/events")).open().until("begun");
+    server.post(&format!("/runs/{stream}/cancel"), &json!({"grace": "1s"})).expect(200);
+}
