@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::agents::check_session;
+use crate::time::duration;
 
 /// Longest prompt or message, in bytes.
 pub const MAX_PROMPT: usize = 1 << 20;
@@ -135,6 +136,7 @@ impl StartRun {
                 return Err(format!("{name:?} is no limit: there are {}", LIMITS.join(", ")));
             }
             check_name(name, value)?;
+            duration(value).map_err(|why| format!("the limit {name}: {why}"))?;
         }
         self.context.iter().try_for_each(|reference| pasted(reference).map(|_| ()))
     }
@@ -222,6 +224,7 @@ mod tests {
             r#"{"prompt":"x","session":"{context}"}"#,
             r#"{"prompt":"x","limits":{"cwd":"/"}}"#,
             r#"{"prompt":"x","limits":{"timeout":""}}"#,
+            r#"{"prompt":"x","limits":{"timeout":"soon"}}"#,
             r#"{"prompt":"x","context":["../../etc/passwd"]}"#,
             r#"{"prompt":"x","context":["ctx://paste/ABC"]}"#,
             "[]",

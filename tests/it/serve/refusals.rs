@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Server;
 use crate::background::Home;
+use crate::harness::shell_code;
 
 #[test]
 fn a_session_never_becomes_an_option_or_another_value() {
@@ -56,4 +57,31 @@ fn a_refusal_says_whether_another_try_may_help() {
     assert!(why.contains("key"), "{why}");
     server.request("GET", &format!("/runs/{stream}/events")).open().until("begun");
     server.post(&format!("/runs/{stream}/cancel"), &json!({"grace": "1s"})).expect(200);
+}
+
+#[test]
+fn options_for_agents_are_checked_when_the_server_starts() {
+    let home = Home::new();
+    for (args, part) in [
+        (&["--wrap=--bogus"][..], "--wrap: unexpected argument '--bogus'"),
+        (&["--wrap=--from=nobody"], "--wrap: invalid value 'nobody'"),
+        (&["--agent", "x=cat", "--wrap=--timeout=soon"], "--wrap: invalid value 'soon'"),
+        (&["--wrap=--prompt=x"], "--wrap: "),
+        (&["--wrap=--each=2"], "--wrap: "),
+        (&["--wrap=--help"], "--wrap: "),
+        (&["--agent", "x=echo {prompt} y"], "agent x: {prompt} stands at the end of a word"),
+    ] {
+        let output = home.run(&[&["serve", "--listen", "127.0.0.1:0"], args].concat());
+        assert_eq!(shell_code(output.status), 2, "{args:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(part), "{args:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+    let options = ["--wrap=--redact", "--wrap=--on-permission=wait", "--wrap=--keep-open=0s"];
+    let server = Server::start(&home, &options);
+    let stream = server.run(&json!({"prompt": "x"}));
+    server.events(&stream);
+    let limits = json!({"timeout": "soon"});
+    let why = server.post("/runs", &json!({"prompt": "x", "limits": limits})).refused(400);
+    assert!(why.starts_with("the limit timeout: write a duration"), "{why}");
 }
