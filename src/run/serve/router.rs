@@ -22,6 +22,7 @@ use super::{App, body, chat, control, events, page, runs, status, stream, texts,
 use crate::serve::doors::Form;
 use crate::serve::request;
 use crate::serve::routes::{Access, Operation, ROUTES, Route};
+use crate::serve::sse;
 
 /// Kind of socket by which a client came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,7 +203,8 @@ impl Call {
 
     /// True if the client wants server-sent events.
     pub(super) fn accepts_sse(&self) -> bool {
-        self.header(&ACCEPT).is_some_and(|accept| accept.contains("text/event-stream"))
+        let accepts = self.headers.get_all(ACCEPT);
+        sse::is_accepted(accepts.iter().filter_map(|accept| accept.to_str().ok()))
     }
 }
 

@@ -85,3 +85,18 @@ fn options_for_agents_are_checked_when_the_server_starts() {
     let why = server.post("/runs", &json!({"prompt": "x", "limits": limits})).refused(400);
     assert!(why.starts_with("the limit timeout: write a duration"), "{why}");
 }
+
+#[test]
+fn the_form_of_events_follows_all_accept_headers() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let stream = server.run(&json!({"prompt": "x"}));
+    server.events(&stream);
+    let kind = |accepts: &[&str]| {
+        let request = server.request("GET", &format!("/runs/{stream}/events?until=end"));
+        let request = accepts.iter().fold(request, |request, it| request.header("Accept", it));
+        request.send().header("content-type").unwrap().to_owned()
+    };
+    assert_eq!(kind(&["text/html", "TEXT/EVENT-STREAM"]), "text/event-stream");
+    assert_eq!(kind(&["text/event-stream;q=0, */*"]), "application/x-ndjson");
+}
