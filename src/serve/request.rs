@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::agents::check_session;
+use super::conversation::check_id;
 use crate::time::duration;
 
 /// Longest prompt or message, in bytes.
@@ -119,8 +120,7 @@ impl StartRun {
     /// Checks what needs no look at the system.
     pub fn check(&self) -> Result<(), String> {
         check_prompt("prompt", &self.prompt)?;
-        let names = [("label", &self.label), ("session", &self.session)];
-        for (name, value) in names.into_iter().chain([("conversation", &self.conversation)]) {
+        for (name, value) in [("label", &self.label), ("session", &self.session)] {
             if let Some(value) = value {
                 check_name(name, value)?;
             }
@@ -130,6 +130,12 @@ impl StartRun {
         }
         if self.each.is_some_and(|each| !(1..=1000).contains(&each)) {
             return Err("each is a number from 1 to 1000".into());
+        }
+        if let Some(conversation) = &self.conversation {
+            check_id(conversation)?;
+            if self.each.is_some_and(|each| each > 1) {
+                return Err("of a conversation one run lives at a time: leave out each".into());
+            }
         }
         for (name, value) in &self.limits {
             if !LIMITS.contains(&name.as_str()) {
@@ -221,6 +227,8 @@ mod tests {
             r#"{"prompt":"x","label":"a\nb"}"#,
             r#"{"prompt":"x","label":""}"#,
             r#"{"prompt":"x","session":"--all"}"#,
+            r#"{"prompt":"x","conversation":"a/b"}"#,
+            r#"{"prompt":"x","conversation":"c","each":2}"#,
             r#"{"prompt":"x","session":"{context}"}"#,
             r#"{"prompt":"x","limits":{"cwd":"/"}}"#,
             r#"{"prompt":"x","limits":{"timeout":""}}"#,

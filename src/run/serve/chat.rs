@@ -10,7 +10,7 @@ use serde_json::json;
 use super::events::{Wanted, of_run};
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
-use super::runs::{self, Shown, agent, begin};
+use super::runs::{self, Shown, agent, begin, busy};
 use super::start::Start;
 use super::{App, texts};
 use crate::adapter;
@@ -61,10 +61,6 @@ pub(super) async fn chat(call: Call) -> Result<Response, Problem> {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
-}
-
-fn busy(stream: &str) -> Problem {
-    Problem::new(409, format!("the conversation waits for the answer of {stream}"))
 }
 
 /// Run of the next message.

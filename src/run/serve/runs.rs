@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
-use super::start::{Start, check_room, start as start_run};
+use super::start::{self, Start, check_room};
 use super::{App, control};
 use crate::codec::{self, is_stream_id};
 use crate::named::Named;
@@ -164,6 +164,31 @@ pub(super) fn agent(app: &App, name: Option<&str>) -> Result<Agent, Problem> {
         Some(name) => agents.iter().find(|agent| agent.name == name),
     };
     found.cloned().ok_or_else(|| Problem::not_found("agent"))
+}
+
+/// Starts a run, unless another one of its conversation lives.
+fn start_run(app: &App, run: &Start) -> Result<Vec<String>, Problem> {
+    if let Some(conversation) = &run.conversation {
+        check_idle(app, conversation)?;
+    }
+    start::start(app, run)
+}
+
+/// Checks that no run of this conversation lives.
+fn check_idle(app: &App, conversation: &str) -> Result<(), Problem> {
+    for stream in app.state.streams()? {
+        let Some(run) = app.state.run(&stream)? else { continue };
+        let info = run.info().unwrap_or_default();
+        if info.conversation.as_deref() == Some(conversation) && Shown::look(&run)?.alive {
+            return Err(busy(&stream));
+        }
+    }
+    Ok(())
+}
+
+/// Refusal of a message while another one has no answer.
+pub(super) fn busy(stream: &str) -> Problem {
+    Problem::new(409, format!("the conversation waits for the answer of {stream}"))
 }
 
 /// Starts runs, one request at a time. With a key each has its stream by it, so that none is started twice.

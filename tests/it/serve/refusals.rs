@@ -100,3 +100,27 @@ fn the_form_of_events_follows_all_accept_headers() {
     assert_eq!(kind(&["text/html", "TEXT/EVENT-STREAM"]), "text/event-stream");
     assert_eq!(kind(&["text/event-stream;q=0, */*"]), "application/x-ndjson");
 }
+
+#[test]
+fn one_run_of_a_conversation_lives_at_a_time() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    for wrong in ["a/b", "a.b", "-a", ""] {
+        server.post("/runs", &json!({"prompt": "x", "conversation": wrong})).refused(400);
+    }
+    let several = json!({"prompt": "x", "conversation": "c", "each": 2});
+    server.post("/runs", &several).refused(400);
+    let body = json!({"agent": "sleep", "prompt": "x", "conversation": "c"});
+    let post = || server.request("POST", "/runs").header("Idempotency-Key", "k").json(&body).send();
+    let started = post().expect(202);
+    assert_eq!(post().expect(202), started);
+    let stream = started["stream"].as_str().unwrap();
+    let why = server.post("/runs", &body).refused(409);
+    assert!(why.contains(stream), "{why}");
+    server.post("/chat", &json!({"conversation": "c", "message": "x"})).refused(409);
+    server.request("GET", &format!("/runs/{stream}/events")).open().until("begun");
+    server.post(&format!("/runs/{stream}/cancel"), &json!({"grace": "1s"})).expect(200);
+    server.events(stream);
+    let next = json!({"agent": "echo", "prompt": "x", "conversation": "c"});
+    server.events(&server.run(&next));
+}
