@@ -40,6 +40,7 @@ struct Next {
 
 /// `POST /chat`.
 pub(super) async fn chat(call: Call) -> Result<Response, Problem> {
+    call.refuse_key()?;
     let wanted: request::Chat = call.json()?;
     check_prompt("message", &wanted.message).map_err(Problem::wrong)?;
     let id = wanted.conversation.clone().unwrap_or_else(|| format!("c{}", new_word()));

@@ -19,10 +19,12 @@ use hyper_util::service::TowerToHyperService;
 
 use super::problem::Problem;
 use super::{App, body, chat, control, events, page, runs, status, stream, texts, trace};
-use crate::serve::doors::Form;
+use crate::serve::doors::{Form, Takes};
 use crate::serve::request;
 use crate::serve::routes::{Access, Operation, ROUTES, Route};
 use crate::serve::sse;
+
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Kind of socket by which a client came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +147,11 @@ async fn carry_out(
         Form::Nothing => bytes::Bytes::new(),
         _ => body::read(&head.headers, body, route.max_body()).await?,
     };
+    // Many clients name a type for a body that they leave out.
+    let form = match route.takes {
+        Takes::JsonOrNothing if body.is_empty() => Form::Nothing,
+        _ => form,
+    };
     let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let call = Call { app, headers: head.headers, params, query, form, body };
     match route.operation {
@@ -194,6 +201,14 @@ impl Call {
     /// Text of a header.
     pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
         header(&self.headers, name)
+    }
+
+    /// Refuses a key on a route that would start something again.
+    pub(super) fn refuse_key(&self) -> Result<(), Problem> {
+        match self.headers.contains_key(IDEMPOTENCY_KEY) {
+            true => Err(Problem::wrong("Idempotency-Key is for POST /runs")),
+            false => Ok(()),
+        }
     }
 
     /// Content of the body.

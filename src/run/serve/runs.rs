@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::response::Response;
-use hyper::header::{HeaderName, HeaderValue, LOCATION};
+use hyper::header::{HeaderValue, LOCATION};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use super::router::{Call, blocking, json as answer};
+use super::router::{Call, IDEMPOTENCY_KEY, blocking, json as answer};
 use super::start::{self, Start, check_room};
 use super::{App, control};
 use crate::codec::{self, is_stream_id};
@@ -20,8 +20,6 @@ use crate::runs::history::{Mode, Op, Operation, digest};
 use crate::runs::info::{RunInfo, State, Summary};
 use crate::serve::agents::{self, Agent};
 use crate::serve::request::{self, StartRun};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Longest idempotency key, in bytes.
 const MAX_KEY: usize = 255;
@@ -142,6 +140,7 @@ pub(super) async fn start(call: Call) -> Result<Response, Problem> {
 
 /// `POST /direct`.
 pub(super) async fn direct(call: Call) -> Result<Response, Problem> {
+    call.refuse_key()?;
     let wanted: request::Direct = call.json()?;
     let (name, words) = agents::direct(&wanted.command).map_err(Problem::wrong)?;
     let command = call.app.options.commands.iter().find(|command| command.name == name);

@@ -124,3 +124,25 @@ fn one_run_of_a_conversation_lives_at_a_time() {
     let next = json!({"agent": "echo", "prompt": "x", "conversation": "c"});
     server.events(&server.run(&next));
 }
+
+#[test]
+fn a_key_is_refused_where_it_would_be_ignored() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--command", "x=echo x"]);
+    for (path, body) in [("/direct", json!({"command": "x"})), ("/chat", json!({"message": "x"}))] {
+        let request = server.request("POST", path).header("Idempotency-Key", "k").json(&body);
+        assert_eq!(request.send().refused(400), "Idempotency-Key is for POST /runs", "{path}");
+    }
+    assert_eq!(server.get("/runs").expect(200)["runs"], json!([]));
+}
+
+#[test]
+fn a_cancel_may_name_a_type_without_a_body() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let stream = server.run(&json!({"agent": "sleep", "prompt": "x"}));
+    server.request("GET", &format!("/runs/{stream}/events")).open().until("begun");
+    let cancel = server.request("POST", &format!("/runs/{stream}/cancel"));
+    let ended = cancel.body("application/json", b"").send().expect(200);
+    assert_eq!(ended["event"]["type"], "turn_cancelled");
+}
