@@ -195,7 +195,11 @@ pub fn query(text: Option<&str>, known: &[&str]) -> Result<BTreeMap<String, Stri
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decoded(name)?;
         if !known.contains(&name.as_str()) {
-            return Err(format!("{name:?} is not known here: there are {}", known.join(", ")));
+            let there = match known {
+                [] => "there are no parameters here".to_owned(),
+                _ => format!("there are {}", known.join(", ")),
+            };
+            return Err(format!("{name:?} is not known here: {there}"));
         }
         if values.insert(name.clone(), decoded(value)?).is_some() {
             return Err(format!("{name} stands there twice"));
@@ -256,7 +260,9 @@ mod tests {
     fn a_query_is_decoded_and_a_wrong_name_is_told() {
         let values = query(Some("from=a%40b+c&only=x,y&"), &["from", "only"]).unwrap();
         assert_eq!((values["from"].as_str(), values["only"].as_str()), ("a@b c", "x,y"));
-        assert!(query(Some("form=1"), &["from"]).is_err());
+        let wrong = |known| query(Some("form=1"), known).unwrap_err();
+        assert_eq!(wrong(&["from", "only"]), "\"form\" is not known here: there are from, only");
+        assert_eq!(wrong(&[]), "\"form\" is not known here: there are no parameters here");
         assert!(query(Some("from=1&from=2"), &["from"]).is_err());
         assert!(query(Some("from=%ff"), &["from"]).is_err());
     }

@@ -146,3 +146,23 @@ fn a_cancel_may_name_a_type_without_a_body() {
     let ended = cancel.body("application/json", b"").send().expect(200);
     assert_eq!(ended["event"]["type"], "turn_cancelled");
 }
+
+#[test]
+fn a_refusal_names_what_is_wrong() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let large = vec![b'x'; 1 << 20];
+    for (bytes, part) in [
+        (&b"\xff\xfe"[..], "the context is not valid UTF-8"),
+        (b"a\0b", "the context has a NUL byte"),
+        (&large, "the prompt with its context is longer than 1 MiB"),
+    ] {
+        let request = server.request("POST", "/paste").body("application/octet-stream", bytes);
+        let stored = request.send().expect(201);
+        let body = json!({"prompt": "x", "context": [stored["ref"]]});
+        let why = server.post("/runs", &body).refused(400);
+        assert!(why.contains(part), "{why}");
+    }
+    let why = server.get("/status?limit=1").refused(400);
+    assert_eq!(why, "\"limit\" is not known here: there are no parameters here");
+}
