@@ -185,7 +185,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::Events,
         path: "/runs/{id}/events",
-        about: "Events of a run, from its first one, and those that follow until it ends. By Accept as lines of JSON or as server-sent events; an id is <stream>@<offset>. 204 if all was read and the run is over",
+        about: "Events of a run, from its first one, and those that follow until it ends. By Accept as lines of JSON or as server-sent events; an id is <stream>@<offset>.<tag>, and tag is that of GET /runs/{id}. 204 if all was read and the run is over",
         query: &[
             field(
                 "from",

@@ -27,6 +27,7 @@ use crate::named::Named;
 use crate::run::new_word;
 use crate::runs::cursor::Cursor;
 use crate::serve::only::Only;
+use crate::serve::place::{Place, Tag};
 use crate::serve::sse;
 
 /// Time without an event after which a sign of life is sent.
@@ -119,11 +120,13 @@ fn until(call: &Call, shape: Shape) -> Result<Until, Problem> {
 /// Answer with the events of a run.
 pub(super) async fn of_run(app: &Arc<App>, id: &str, wanted: Wanted) -> Result<Response, Problem> {
     let run = runs::find(&app.state, id)?;
+    let control = run.info().unwrap_or_default().control;
     let progress = app.watch.subscribe(id)?.ok_or_else(|| Problem::not_found("run"))?;
     let file = run.events()?;
     let mut reader = Reader {
         cursor: Cursor::at(0),
         first: Vec::new(),
+        tag: Tag::of(id, &control),
         stream: id.to_owned(),
         ends: app.ends.subscribe(),
         until: wanted.until,
@@ -165,6 +168,7 @@ pub(super) fn random() -> u64 {
 #[derive(Debug)]
 struct Reader {
     stream: String,
+    tag: Tag,
     file: File,
     cursor: Cursor,
     progress: watch::Receiver<Progress>,
@@ -179,22 +183,25 @@ struct Reader {
 impl Reader {
     /// Goes behind the event with this id; where there is none, to the start, and says so.
     fn go_to(&mut self, id: &str) {
-        let rest = id.strip_prefix(&self.stream).and_then(|rest| rest.strip_prefix('@'));
         let place = match id {
             "now" => self.last_line_end().ok(),
-            _ => rest.and_then(|rest| rest.parse().ok()),
+            // A run of the same stream before this one has another tag.
+            _ => Place::parse(id)
+                .filter(|place| *place == self.place(place.offset))
+                .map(|place| place.offset),
         };
         match place.filter(|place| self.is_end_of_line(*place)) {
             Some(place) => self.cursor = Cursor::at(place),
             None if self.shape == Shape::Sse => {
-                sse::message(
-                    &mut self.first,
-                    "gap",
-                    &json!({"asked": id, "to": format!("{}@0", self.stream)}),
-                );
+                let to = self.place(0).to_string();
+                sse::message(&mut self.first, "gap", &json!({"asked": id, "to": to}));
             }
             None => {}
         }
+    }
+
+    fn place(&self, offset: u64) -> Place<'_> {
+        Place { stream: &self.stream, offset, tag: self.tag }
     }
 
     /// Offset behind the last complete line.
@@ -247,7 +254,7 @@ impl Reader {
                 () = tokio::time::sleep(ALIVE_EVERY) => {
                     if self.shape == Shape::Sse {
                         let mut alive = Vec::new();
-                        sse::alive(&mut alive, Some(format_args!("{}@{place}", self.stream)));
+                        sse::alive(&mut alive, Some(self.place(place)));
                         return Some(alive.into());
                     }
                 }
@@ -286,7 +293,7 @@ impl Reader {
                     }
                     Shape::Sse => {
                         let end = offset + line.len() as u64 + 1;
-                        sse::event(&mut part, format_args!("{}@{end}", self.stream), line);
+                        sse::event(&mut part, self.place(end), line);
                     }
                 }
             }

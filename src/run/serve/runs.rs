@@ -19,6 +19,7 @@ use crate::run::state::{Removed, RunFolder, StateFolder};
 use crate::runs::history::{Mode, Op, Operation, digest};
 use crate::runs::info::{RunInfo, State, Summary};
 use crate::serve::agents::{self, Agent};
+use crate::serve::place::Tag;
 use crate::serve::request::{self, StartRun};
 
 /// Longest idempotency key, in bytes.
@@ -65,7 +66,8 @@ impl Shown {
 
     /// The run as JSON. The run token is the server's affair.
     pub(super) fn json(&self) -> Value {
-        let mut all = json!({"stream": self.stream, "alive": self.alive});
+        let tag = Tag::of(&self.stream, &self.info.control).to_string();
+        let mut all = json!({"stream": self.stream, "alive": self.alive, "tag": tag});
         let info = serde_json::to_value(&self.info).unwrap_or_default();
         let summary = serde_json::to_value(&self.summary).unwrap_or_default();
         for (name, value) in info.as_object().into_iter().chain(summary.as_object()).flatten() {

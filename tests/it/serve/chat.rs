@@ -132,6 +132,33 @@ fn a_session_that_is_an_option_is_not_resumed() {
 }
 
 #[test]
+fn an_id_of_a_removed_run_is_none_of_the_next() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        server.post("/chat", &json!({"conversation": "c", "message": "x"})).expect(202);
+        server.events("c.1");
+        let request = server.request("GET", "/runs/c.1/events?until=end&format=sse");
+        let answer = match ids.last() {
+            Some(last) => request.header("Last-Event-ID", last).send(),
+            None => request.send(),
+        };
+        assert_eq!(answer.status, 200);
+        let text = answer.text();
+        assert_eq!(text.contains("event: gap\n"), !ids.is_empty(), "{text}");
+        assert!(text.contains(r#""kind":"exit""#), "{text}");
+        ids.extend(
+            text.lines().rev().find_map(|line| line.strip_prefix("id: ").map(str::to_owned)),
+        );
+        crate::background::wait_for("the removal", || {
+            server.request("DELETE", "/runs/c.1").send().status == 200
+        });
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
 fn one_message_at_a_time_is_answered() {
     let home = Home::new();
     let servers = [Server::start(&home, &[]), Server::start(&home, &[])];

@@ -74,12 +74,24 @@ fn events_go_on_behind_the_last_id_and_end_with_the_run() {
         let lines = server.get(&format!("/runs/{stream}/events?from={id}"));
         assert_eq!(lines.status, if is_last { 204 } else { 200 });
     }
-    for foreign in ["other@7", "x", &format!("{stream}@3"), &format!("{stream}@999999"), "1.2"] {
+    let run = server.get(&format!("/runs/{stream}")).expect(200);
+    let tag = run["tag"].as_str().unwrap();
+    assert!(whole.iter().all(|(id, _)| id.ends_with(&format!(".{tag}"))), "{whole:?}");
+    let (untagged, _) = whole[0].0.split_once('.').unwrap();
+    for foreign in [
+        &format!("other@7.{tag}"),
+        "x",
+        untagged,
+        &format!("{untagged}.00000000"),
+        &format!("{stream}@3.{tag}"),
+        &format!("{stream}@999999.{tag}"),
+        "1.2",
+    ] {
         let answer = server.request("GET", &path).header("Accept", "text/event-stream");
         let text = answer.header("Last-Event-ID", foreign).send().text();
         assert_eq!(text.matches("event: gap\n").count(), 1, "{text}");
         assert!(
-            text.contains(&format!(r#"data: {{"asked":"{foreign}","to":"{stream}@0"}}"#)),
+            text.contains(&format!(r#"data: {{"asked":"{foreign}","to":"{stream}@0.{tag}"}}"#)),
             "{text}"
         );
         assert_eq!(frames(&text), whole);
