@@ -203,7 +203,11 @@ pub const ROUTES: &[Route] = &[
                 "string",
                 "end: close after the run's end; now: close after the events that there are",
             ),
-            field("format", "string", "Format of `spile export`; from the start"),
+            field(
+                "format",
+                "string",
+                "events, sse, or a format of `spile export`, which has the whole run, without only and from",
+            ),
         ],
         answer: (200, RUN_EVENTS),
         ..PLAIN

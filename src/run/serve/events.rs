@@ -79,6 +79,7 @@ pub(super) async fn events(call: Call) -> Result<Response, Problem> {
         Some(name) => {
             let format =
                 Format::by_name(name).ok_or_else(|| Problem::wrong("there is no such format"))?;
+            whole(&call)?;
             let until = until(&call, Shape::Lines)?;
             let ends = if until == Until::End { Ends::WithRun } else { Ends::Now };
             return export::export(&call.app, call.param("id"), format, ends).await;
@@ -90,7 +91,29 @@ pub(super) async fn events(call: Call) -> Result<Response, Problem> {
         only: call.query("only").map(Only::parse).transpose().map_err(Problem::wrong)?,
         until: until(&call, shape)?,
     };
+    if let (Shape::Lines, Some(after)) = (shape, wanted.after.as_deref()) {
+        check_id(after)?;
+    }
     of_run(&call.app, call.param("id"), wanted).await
+}
+
+/// Checks that a whole run is wanted, of which alone another format can be made.
+fn whole(call: &Call) -> Result<(), Problem> {
+    let is_part = |name: &&str| call.query(name).is_some_and(|value| value != "start");
+    match ["only", "from", "last_event_id"].iter().find(is_part) {
+        Some(name) => Err(Problem::wrong(format!(
+            "{name} is for format=events and format=sse: another format has the whole run"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Checks an id where no event `gap` can tell that it is none.
+fn check_id(id: &str) -> Result<(), Problem> {
+    match id == "now" || Place::parse(id).is_some() {
+        true => Ok(()),
+        false => Err(Problem::wrong("from is <stream>@<offset>.<tag>, start or now")),
+    }
 }
 
 /// Bytes that are read at once to find the last line.

@@ -166,3 +166,24 @@ fn a_refusal_names_what_is_wrong() {
     let why = server.get("/status?limit=1").refused(400);
     assert_eq!(why, "\"limit\" is not known here: there are no parameters here");
 }
+
+#[test]
+fn a_place_in_a_run_that_cannot_be_is_refused() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let stream = server.run(&json!({"prompt": "x"}));
+    let all = server.events(&stream);
+    let path = format!("/runs/{stream}/events");
+    for wrong in ["only=status", "from=now", "last_event_id=x"] {
+        let why = server.get(&format!("{path}?format=markdown&{wrong}")).refused(400);
+        assert!(why.contains("another format has the whole run"), "{why}");
+    }
+    assert_eq!(server.get(&format!("{path}?format=markdown&from=start")).status, 200);
+    for wrong in ["x", "7", &format!("{stream}%407")] {
+        server.get(&format!("{path}?from={wrong}")).refused(400);
+    }
+    server.request("GET", &path).header("Last-Event-ID", "x").send().refused(400);
+    // One that is an id of nothing here begins at the start.
+    let unknown = server.get(&format!("{path}?from={stream}%407.00000000"));
+    assert_eq!(crate::harness::events(&unknown.body), all);
+}
