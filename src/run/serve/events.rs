@@ -100,7 +100,7 @@ pub(super) async fn events(call: Call) -> Result<Response, Problem> {
 /// Checks that a whole run is wanted, of which alone another format can be made.
 fn whole(call: &Call) -> Result<(), Problem> {
     let is_part = |name: &&str| call.query(name).is_some_and(|value| value != "start");
-    match ["only", "from", "last_event_id"].iter().find(is_part) {
+    match ["only", "from", "last_event_id"].into_iter().find(is_part) {
         Some(name) => Err(Problem::wrong(format!(
             "{name} is for format=events and format=sse: another format has the whole run"
         ))),
@@ -277,7 +277,8 @@ impl Reader {
                 () = tokio::time::sleep(ALIVE_EVERY) => {
                     if self.shape == Shape::Sse {
                         let mut alive = Vec::new();
-                        sse::alive(&mut alive, Some(self.place(place)));
+                        let place = Place { stream: &self.stream, offset: place, tag: self.tag };
+                        sse::alive(&mut alive, Some(place));
                         return Some(alive.into());
                     }
                 }
