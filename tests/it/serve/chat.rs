@@ -135,7 +135,7 @@ fn a_session_that_is_an_option_is_not_resumed() {
 fn an_id_of_a_removed_run_is_none_of_the_next() {
     let home = Home::new();
     let server = Server::start(&home, &[]);
-    let mut ids = Vec::new();
+    let mut ids: Vec<String> = Vec::new();
     for _ in 0..2 {
         server.post("/chat", &json!({"conversation": "c", "message": "x"})).expect(202);
         server.events("c.1");

@@ -77,7 +77,7 @@ fn options_for_agents_are_checked_when_the_server_starts() {
         assert!(text.contains(part), "{args:?}: {text}");
         assert_eq!(text.lines().count(), 1, "{text}");
     }
-    let options = ["--wrap=--redact", "--wrap=--on-permission=wait", "--wrap=--keep-open=0s"];
+    let options = ["--wrap=--redact", "--wrap=--permission-timeout=9s", "--wrap=--keep-open=0s"];
     let server = Server::start(&home, &options);
     let stream = server.run(&json!({"prompt": "x"}));
     server.events(&stream);
