@@ -11,7 +11,7 @@ pub struct Tag(u32);
 
 /// Place behind an event in the file of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct RunPlace<'a> {
     pub stream: &'a str,
     pub offset: u64,
     pub tag: Tag,
@@ -31,13 +31,13 @@ impl fmt::Display for Tag {
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for RunPlace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}.{}", self.stream, self.offset, self.tag)
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> RunPlace<'a> {
     /// Place by its text; `None` if it is no id.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (stream, rest) = text.rsplit_once('@')?;
@@ -59,9 +59,9 @@ mod tests {
     fn an_id_names_the_run_itself() {
         let tag = Tag::of("c.1", "one");
         assert_ne!(tag, Tag::of("c.1", "two"));
-        let place = Place { stream: "c.1", offset: 70, tag };
-        assert_eq!(Place::parse(&place.to_string()), Some(place));
-        assert_eq!(Place { tag: Tag(10), ..place }.to_string(), "c.1@70.0000000a");
+        let place = RunPlace { stream: "c.1", offset: 70, tag };
+        assert_eq!(RunPlace::parse(&place.to_string()), Some(place));
+        assert_eq!(RunPlace { tag: Tag(10), ..place }.to_string(), "c.1@70.0000000a");
         for wrong in [
             "",
             "x",
@@ -75,7 +75,7 @@ mod tests {
             "a b@7.0000000a",
             "c.1@99999999999999999999.0000000a",
         ] {
-            assert_eq!(Place::parse(wrong), None, "{wrong}");
+            assert_eq!(RunPlace::parse(wrong), None, "{wrong}");
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::named::Named;
 use crate::run::new_word;
 use crate::runs::cursor::Cursor;
 use crate::serve::only::Only;
-use crate::serve::place::{Place, Tag};
+use crate::serve::place::{RunPlace, Tag};
 use crate::serve::sse;
 
 /// Time without an event after which a sign of life is sent.
@@ -110,7 +110,7 @@ fn whole(call: &Call) -> Result<(), Problem> {
 
 /// Checks an id where no event `gap` can tell that it is none.
 fn check_id(id: &str) -> Result<(), Problem> {
-    match id == "now" || Place::parse(id).is_some() {
+    match id == "now" || RunPlace::parse(id).is_some() {
         true => Ok(()),
         false => Err(Problem::wrong("from is <stream>@<offset>.<tag>, start or now")),
     }
@@ -209,7 +209,7 @@ impl Reader {
         let place = match id {
             "now" => self.last_line_end().ok(),
             // A run of the same stream before this one has another tag.
-            _ => Place::parse(id)
+            _ => RunPlace::parse(id)
                 .filter(|place| *place == self.place(place.offset))
                 .map(|place| place.offset),
         };
@@ -223,8 +223,8 @@ impl Reader {
         }
     }
 
-    fn place(&self, offset: u64) -> Place<'_> {
-        Place { stream: &self.stream, offset, tag: self.tag }
+    fn place(&self, offset: u64) -> RunPlace<'_> {
+        RunPlace { stream: &self.stream, offset, tag: self.tag }
     }
 
     /// Offset behind the last complete line.
@@ -277,7 +277,7 @@ impl Reader {
                 () = tokio::time::sleep(ALIVE_EVERY) => {
                     if self.shape == Shape::Sse {
                         let mut alive = Vec::new();
-                        let place = Place { stream: &self.stream, offset: place, tag: self.tag };
+                        let place = RunPlace { stream: &self.stream, offset: place, tag: self.tag };
                         sse::alive(&mut alive, Some(place));
                         return Some(alive.into());
                     }
