@@ -30,6 +30,9 @@ pub(crate) use terms::{Action, Config, Force, Refused};
 /// Longest message, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 1 << 20;
 
+/// Longest prompt in a command line, in bytes; the system allows 128 KiB for one argument.
+pub(crate) const MAX_ARGUMENT: usize = 100 << 10;
+
 /// Longest line that is typed at a terminal, in bytes; the system cuts a longer one.
 const MAX_TYPED: usize = 4095;
 

@@ -7,6 +7,7 @@ pub mod doors;
 pub mod index;
 pub mod only;
 pub mod openapi;
+pub mod place;
 pub mod request;
 pub mod routes;
 pub mod sse;

@@ -9,7 +9,7 @@ use clap::ValueHint;
 use super::{common, usage};
 use crate::exit::Exit;
 use crate::run::serve::{self, Address, HookOptions, OnExit, Options, read_secret};
-use crate::serve::agents;
+use crate::serve::agents::{self, Agent};
 use crate::serve::webhook::Webhook;
 use crate::sink::masked;
 use crate::sink::reach::Reach;
@@ -96,12 +96,16 @@ const EXAMPLES: &str = "Examples:
 pub(super) fn run(args: Args) -> Result<Exit> {
     let agents = agents::agents(&args.agent).map_err(usage)?;
     let commands = agents::commands(&args.command).map_err(usage)?;
-    let forms = agents.iter().flat_map(|agent| agent.resuming.iter().chain([&agent.words]));
-    for words in forms {
-        super::wrap::check_places(words)?;
+    if agents.is_empty() {
+        check_wrap(&args.wrap, &["--drive"])?;
     }
-    if let Some(word) = args.wrap.iter().find(|word| !word.starts_with("--") || *word == "--") {
-        return Err(usage(format!("{word:?} is no option: write it as --wrap=--redact")));
+    for agent in &agents {
+        for words in agent.resuming.iter().chain([&agent.words]) {
+            let drive = if Agent::has_prompt(words) { &[][..] } else { &["--drive"] };
+            super::wrap::check_places(words)
+                .and_then(|()| check_wrap(&args.wrap, drive))
+                .map_err(|why| usage(format!("agent {}: {why}", agent.name)))?;
+        }
     }
     if args.token_file.is_none() && !args.listen.iter().all(Address::is_local) {
         return Err(usage("to listen beyond this machine, name a token with --token-file"));
@@ -125,6 +129,27 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         on_exit: args.on_exit,
     };
     serve::serve(options, hooks)
+}
+
+/// Checks the options of `start` that every agent gets, beside those of the server's own.
+fn check_wrap(wrap: &[String], drive: &[&str]) -> Result<()> {
+    if let Some(word) = wrap.iter().find(|word| !word.starts_with("--") || *word == "--") {
+        return Err(usage(format!("{word:?} is no option: write it as --wrap=--redact")));
+    }
+    let Some(tree) = super::tree_of("start") else { return Ok(()) };
+    let before = ["spile", "start", "--by=runs", "--stream=x"];
+    let behind = [&["--prompt-file=-"], drive, &["--", "agent"]].concat();
+    let words = before.into_iter().chain(wrap.iter().map(String::as_str)).chain(behind);
+    tree.try_get_matches_from(words).map(|_| ()).map_err(|e| {
+        if !e.use_stderr() {
+            return usage("--wrap: --help starts no agent");
+        }
+        // What stands behind the first empty line is the usage of `start`.
+        let text = e.to_string();
+        let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+        let why = lines.collect::<Vec<_>>().join(" ");
+        usage(format!("--wrap: {}", why.strip_prefix("error: ").unwrap_or(&why)))
+    })
 }
 
 /// Webhooks of the options, each opened once to see that it can be.

@@ -15,6 +15,9 @@ const ARGS: &str = "{args}";
 /// As [`ARGS`], with options.
 const ANY_ARGS: &str = "{args:any}";
 
+/// Places that `start` fills, so that no value of a client may have them.
+const PLACES: &[&str] = &[PROMPT, "{context}"];
+
 /// Command lines of runtimes that need no definition, and how they resume a session.
 const KNOWN: &[(&str, &str, Option<&str>)] = &[
     ("claude", "claude", Some("claude --resume={session}")),
@@ -126,11 +129,31 @@ impl Agent {
         words.iter().any(|word| word.contains(PROMPT))
     }
 
-    /// Command line that resumes this session; `None` if the agent has none.
+    /// Command line that resumes this session, which is checked; `None` if the agent has none.
     pub fn resume(&self, session: &str) -> Option<Vec<String>> {
         let words = self.resuming.as_ref()?;
         Some(words.iter().map(|word| word.replace(SESSION, session)).collect())
     }
+}
+
+/// Checks a session that may stand in a command line: it is no option and no place for another value.
+pub fn check_session(session: &str) -> Result<(), String> {
+    let wrong = match session {
+        "" => "is empty",
+        session if session.starts_with('-') => {
+            "begins with -, so the agent would take it for an option"
+        }
+        session if session.chars().any(char::is_control) => "has control characters",
+        session if has_place(session) => {
+            "has {prompt} or {context}, which stand in definitions alone"
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("session {wrong}"))
+}
+
+fn has_place(word: &str) -> bool {
+    PLACES.iter().any(|place| word.contains(place))
 }
 
 impl DirectCommand {
@@ -148,6 +171,12 @@ impl DirectCommand {
             && let Some(option) = given.iter().find(is_option)
         {
             return Err(format!("the command {} takes no options: {option}", self.name));
+        }
+        if let Some(word) = given.iter().find(|word| has_place(word)) {
+            return Err(format!(
+                "the command {} takes no {{prompt}} and no {{context}}: {word}",
+                self.name
+            ));
         }
         let mut all = self.words.clone();
         all.splice(place..=place, given.iter().cloned());

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::agents::check_session;
+use super::conversation::check_id;
+use crate::time::duration;
+
 /// Longest prompt or message, in bytes.
 pub const MAX_PROMPT: usize = 1 << 20;
 
@@ -104,8 +108,11 @@ pub struct Paste {
     pub text: String,
 }
 
-/// Reads a body.
+/// Reads a body, which is an object: the fields of an array would be taken by their order.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err("the body is not as it should be: it is no JSON object".into());
+    }
     serde_json::from_slice(body).map_err(|e| format!("the body is not as it should be: {e}"))
 }
 
@@ -113,20 +120,29 @@ impl StartRun {
     /// Checks what needs no look at the system.
     pub fn check(&self) -> Result<(), String> {
         check_prompt("prompt", &self.prompt)?;
-        let names = [("label", &self.label), ("session", &self.session)];
-        for (name, value) in names.into_iter().chain([("conversation", &self.conversation)]) {
+        for (name, value) in [("label", &self.label), ("session", &self.session)] {
             if let Some(value) = value {
                 check_name(name, value)?;
             }
         }
+        if let Some(session) = &self.session {
+            check_session(session)?;
+        }
         if self.each.is_some_and(|each| !(1..=1000).contains(&each)) {
             return Err("each is a number from 1 to 1000".into());
+        }
+        if let Some(conversation) = &self.conversation {
+            check_id(conversation)?;
+            if self.each.is_some_and(|each| each > 1) {
+                return Err("of a conversation one run lives at a time: leave out each".into());
+            }
         }
         for (name, value) in &self.limits {
             if !LIMITS.contains(&name.as_str()) {
                 return Err(format!("{name:?} is no limit: there are {}", LIMITS.join(", ")));
             }
             check_name(name, value)?;
+            duration(value).map_err(|why| format!("the limit {name}: {why}"))?;
         }
         self.context.iter().try_for_each(|reference| pasted(reference).map(|_| ()))
     }
@@ -187,7 +203,11 @@ pub fn query(text: Option<&str>, known: &[&str]) -> Result<BTreeMap<String, Stri
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decoded(name)?;
         if !known.contains(&name.as_str()) {
-            return Err(format!("{name:?} is not known here: there are {}", known.join(", ")));
+            let there = match known {
+                [] => "there are no parameters here".to_owned(),
+                _ => format!("there are {}", known.join(", ")),
+            };
+            return Err(format!("{name:?} is not known here: {there}"));
         }
         if values.insert(name.clone(), decoded(value)?).is_some() {
             return Err(format!("{name} stands there twice"));
@@ -218,11 +238,17 @@ mod tests {
             r#"{"prompt":"x","each":70000}"#,
             r#"{"prompt":"x","label":"a\nb"}"#,
             r#"{"prompt":"x","label":""}"#,
+            r#"{"prompt":"x","session":"--all"}"#,
+            r#"{"prompt":"x","conversation":"a/b"}"#,
+            r#"{"prompt":"x","conversation":"c","each":2}"#,
+            r#"{"prompt":"x","session":"{context}"}"#,
             r#"{"prompt":"x","limits":{"cwd":"/"}}"#,
             r#"{"prompt":"x","limits":{"timeout":""}}"#,
+            r#"{"prompt":"x","limits":{"timeout":"soon"}}"#,
             r#"{"prompt":"x","context":["../../etc/passwd"]}"#,
             r#"{"prompt":"x","context":["ctx://paste/ABC"]}"#,
             "[]",
+            r#"["x"]"#,
             "",
         ] {
             assert!(start(wrong).is_err(), "{wrong}");
@@ -232,10 +258,19 @@ mod tests {
     }
 
     #[test]
+    fn an_array_is_no_object() {
+        assert!(parse::<Paste>(br#"["x"]"#).is_err());
+        assert!(parse::<Permission>(b"[true,null]").is_err());
+        assert_eq!(parse(b" \r\n{\"text\":\"x\"}"), Ok(Paste { text: "x".into() }));
+    }
+
+    #[test]
     fn a_query_is_decoded_and_a_wrong_name_is_told() {
         let values = query(Some("from=a%40b+c&only=x,y&"), &["from", "only"]).unwrap();
         assert_eq!((values["from"].as_str(), values["only"].as_str()), ("a@b c", "x,y"));
-        assert!(query(Some("form=1"), &["from"]).is_err());
+        let wrong = |known| query(Some("form=1"), known).unwrap_err();
+        assert_eq!(wrong(&["from", "only"]), "\"form\" is not known here: there are from, only");
+        assert_eq!(wrong(&[]), "\"form\" is not known here: there are no parameters here");
         assert!(query(Some("from=1&from=2"), &["from"]).is_err());
         assert!(query(Some("from=%ff"), &["from"]).is_err());
     }

@@ -83,7 +83,7 @@ pub const REFUSALS: &[(u16, &str)] = &[
     (405, "The route has other methods"),
     (408, "The body did not arrive in time"),
     (409, "The state of the run or conversation forbids it"),
-    (413, "The body is too long"),
+    (413, "The body is too long, or a command line"),
     (415, "The body has another type"),
     (429, "There are too many runs or clients: try again after Retry-After"),
     (503, "The agent cannot be started, the run does not answer, or the server shuts down"),
@@ -147,14 +147,18 @@ pub const ROUTES: &[Route] = &[
             field("context", "strings", "References of stored texts that belong to the prompt"),
             field("label", "string", "Name for people"),
             field("cwd", "string", "Working directory, relative to --root and below it"),
-            field("each", "integer", "Number of runs, up to 1000: all start, or none"),
+            field("each", "integer", "Number of runs, up to --max-runs: all start, or none"),
             field(
                 "limits",
                 "object",
                 "timeout, idle-timeout, first-output-timeout, tool-timeout, as \"20m\"",
             ),
-            field("session", "string", "Session of the agent to resume"),
-            field("conversation", "string", "Id of the conversation that the run belongs to"),
+            field("session", "string", "Session of the agent to resume; it does not begin with -"),
+            field(
+                "conversation",
+                "string",
+                "Id of the conversation that the run belongs to; one of its runs lives at a time",
+            ),
         ],
         answer: (202, JSON),
         refusals: &[409, 413, 415],
@@ -185,7 +189,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::Events,
         path: "/runs/{id}/events",
-        about: "Events of a run, from its first one, and those that follow until it ends. By Accept as lines of JSON or as server-sent events; an id is <stream>@<offset>. 204 if all was read and the run is over",
+        about: "Events of a run, from its first one, and those that follow until it ends. By Accept as lines of JSON or as server-sent events; an id is <stream>@<offset>.<tag>, and tag is that of GET /runs/{id}. 204 if all was read and the run is over",
         query: &[
             field(
                 "from",
@@ -203,7 +207,11 @@ pub const ROUTES: &[Route] = &[
                 "string",
                 "end: close after the run's end; now: close after the events that there are",
             ),
-            field("format", "string", "Format of `spile export`; from the start"),
+            field(
+                "format",
+                "string",
+                "events, sse, or a format of `spile export`, which has the whole run, without only and from",
+            ),
         ],
         answer: (200, RUN_EVENTS),
         ..PLAIN

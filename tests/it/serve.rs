@@ -7,6 +7,7 @@ mod doors;
 mod idempotent;
 mod life;
 mod load;
+mod refusals;
 mod routes;
 mod signals;
 mod sockets;

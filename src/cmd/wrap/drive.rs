@@ -12,7 +12,7 @@ use clap::ValueHint;
 use super::words;
 use crate::adapter;
 use crate::cmd::{common, usage};
-use crate::drive::{Config, Input, MAX_MESSAGE, OnPermission};
+use crate::drive::{Config, Input, MAX_ARGUMENT, MAX_MESSAGE, OnPermission};
 use crate::run::Drive;
 
 /// Place of the prompt in a command line.
@@ -20,9 +20,6 @@ const PROMPT: &str = "{prompt}";
 
 /// Place of the context files in a command line.
 const CONTEXT: &str = "{context}";
-
-/// Longest prompt in a command line, in bytes; the system allows 128 KiB for one argument.
-const MAX_ARGUMENT: usize = 100 << 10;
 
 /// Options about the agent's input.
 #[derive(Debug, clap::Args)]
@@ -96,6 +93,7 @@ impl DriveArgs {
         at_terminal: Terminal,
     ) -> Result<Prepared> {
         let mut prompt = self.prompt()?;
+        let own = prompt.as_ref().map_or(0, |prompt| prompt.len());
         let names_context = argv.iter().any(|word| contains(word, CONTEXT));
         if !names_context && !self.context.is_empty() {
             let text = prompt.as_mut().ok_or_else(|| {
@@ -106,7 +104,7 @@ impl DriveArgs {
         let argv = with_context(argv, &self.context)?;
         let (mut argv, in_command) = with_prompt(argv, prompt.as_deref())?;
         let given = prompt.clone();
-        let prompt = prompt.filter(|_| !in_command).map(checked).transpose()?;
+        let prompt = prompt.filter(|_| !in_command).map(|it| checked(it, own)).transpose()?;
         if !self.drive && prompt.is_none() {
             return Ok(Prepared { argv, drive: None, prompt: given });
         }
@@ -181,16 +179,22 @@ fn contains(word: &OsStr, part: &str) -> bool {
     memchr::memmem::find(word.as_bytes(), part.as_bytes()).is_some()
 }
 
-/// The prompt as text that can be given.
-fn checked(prompt: OsString) -> Result<String> {
-    let text = prompt.into_string().map_err(|_| usage("the prompt is not valid UTF-8"))?;
-    if text.contains('\0') {
-        return Err(usage("the prompt has a NUL byte"));
+/// The prompt as text that can be given. Its first `own` bytes are the prompt itself, the others its context.
+fn checked(prompt: OsString, own: usize) -> Result<String> {
+    let text = prompt.into_string().map_err(|text| {
+        let is_own = str::from_utf8(&text.as_bytes()[..own]).is_err();
+        let part = if is_own { "prompt" } else { "context" };
+        usage(format!("the {part} is not valid UTF-8"))
+    })?;
+    if let Some(at) = text.find('\0') {
+        let part = if at < own { "prompt" } else { "context" };
+        return Err(usage(format!("the {part} has a NUL byte")));
     }
     if text.len() > MAX_MESSAGE {
-        return Err(usage(
-            "the prompt is longer than 1 MiB: put the rest into a file, and name the file",
-        ));
+        let with = if own > MAX_MESSAGE || own == text.len() { "" } else { " with its context" };
+        return Err(usage(format!(
+            "the prompt{with} is longer than 1 MiB: put the rest into a file, and name the file",
+        )));
     }
     Ok(text)
 }

@@ -7,20 +7,20 @@ use axum::response::Response;
 use hyper::header::{HeaderValue, LOCATION};
 use serde_json::json;
 
-use super::App;
 use super::events::{Wanted, of_run};
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
-use super::runs::{self, Shown, agent, begin};
+use super::runs::{self, Shown, agent, begin, busy};
 use super::start::Start;
+use super::{App, texts};
 use crate::adapter;
 use crate::codec;
-use crate::drive::Input;
+use crate::drive::{Input, MAX_ARGUMENT, MAX_MESSAGE};
 use crate::event::Event;
 use crate::export::{Format, Options, stage};
 use crate::run::{Clock, new_word};
 use crate::runs::history::Mode;
-use crate::serve::agents::Agent;
+use crate::serve::agents::{Agent, check_session};
 use crate::serve::conversation::{self, Sender};
 use crate::serve::request::{self, check_prompt};
 use crate::stage::Io;
@@ -40,6 +40,7 @@ struct Next {
 
 /// `POST /chat`.
 pub(super) async fn chat(call: Call) -> Result<Response, Problem> {
+    call.refuse_key()?;
     let wanted: request::Chat = call.json()?;
     check_prompt("message", &wanted.message).map_err(Problem::wrong)?;
     let id = wanted.conversation.clone().unwrap_or_else(|| format!("c{}", new_word()));
@@ -63,10 +64,6 @@ pub(super) async fn chat(call: Call) -> Result<Response, Problem> {
     Ok(response)
 }
 
-fn busy(stream: &str) -> Problem {
-    Problem::new(409, format!("the conversation waits for the answer of {stream}"))
-}
-
 /// Run of the next message.
 fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
     let mut earlier: Vec<Shown> = runs::all(&app.state)?;
@@ -81,6 +78,8 @@ fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
     let stream = conversation::stream(id, numbers.max().unwrap_or_default() + 1);
     let session = last.filter(|run| run.info.agent.as_deref() == Some(&*agent.name));
     let session = session.and_then(|run| Some((run.summary.session.clone()?, run.stream.clone())));
+    // The agent has named it, and it may become a word of a command line.
+    let session = session.filter(|(session, _)| check_session(session).is_ok());
     let mut run = Start {
         stream: Some(stream.clone()),
         context: wanted.context,
@@ -101,15 +100,33 @@ fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
         true => wanted.message,
         false => {
             let mut said = Vec::new();
+            if earlier.len() > MAX_RUNS {
+                said.push(conversation::left_out());
+            }
             for run in earlier.iter().take(MAX_RUNS).rev() {
                 said.extend(messages(app, run)?);
             }
-            // An agent that shows no session does not resume the next time either, and its messages must be known.
-            run.log_prompt = agent.resuming.is_none() && !continues;
-            conversation::prompt(&said, &wanted.message)
+            // Whether the agent will show a session is not known, and without one its messages must be.
+            run.log_prompt = true;
+            conversation::prompt(&said, &wanted.message, room(app, &run)?)
         }
     });
     Ok(Next { run, stream, resumed })
+}
+
+/// Longest prompt of a run beside its stored texts, in bytes.
+fn room(app: &App, run: &Start) -> Result<usize, Problem> {
+    let most = if Agent::has_prompt(&run.words) { MAX_ARGUMENT } else { MAX_MESSAGE };
+    let mut context = 0;
+    // Where the command line names their files they do not follow the prompt.
+    if !run.words.iter().any(|word| word == "{context}") {
+        for reference in &run.context {
+            let path = texts::path(app, reference)?;
+            let length = std::fs::metadata(&path).map_or(0, |file| file.len());
+            context += path.len() + 16 + usize::try_from(length).unwrap_or(usize::MAX / 2);
+        }
+    }
+    Ok(most.saturating_sub(context))
 }
 
 /// True if the agent's protocol continues a session.

@@ -27,6 +27,7 @@ use crate::named::Named;
 use crate::run::new_word;
 use crate::runs::cursor::Cursor;
 use crate::serve::only::Only;
+use crate::serve::place::{RunPlace, Tag};
 use crate::serve::sse;
 
 /// Time without an event after which a sign of life is sent.
@@ -78,6 +79,7 @@ pub(super) async fn events(call: Call) -> Result<Response, Problem> {
         Some(name) => {
             let format =
                 Format::by_name(name).ok_or_else(|| Problem::wrong("there is no such format"))?;
+            whole(&call)?;
             let until = until(&call, Shape::Lines)?;
             let ends = if until == Until::End { Ends::WithRun } else { Ends::Now };
             return export::export(&call.app, call.param("id"), format, ends).await;
@@ -89,7 +91,29 @@ pub(super) async fn events(call: Call) -> Result<Response, Problem> {
         only: call.query("only").map(Only::parse).transpose().map_err(Problem::wrong)?,
         until: until(&call, shape)?,
     };
+    if let (Shape::Lines, Some(after)) = (shape, wanted.after.as_deref()) {
+        check_id(after)?;
+    }
     of_run(&call.app, call.param("id"), wanted).await
+}
+
+/// Checks that a whole run is wanted, of which alone another format can be made.
+fn whole(call: &Call) -> Result<(), Problem> {
+    let is_part = |name: &&str| call.query(name).is_some_and(|value| value != "start");
+    match ["only", "from", "last_event_id"].into_iter().find(is_part) {
+        Some(name) => Err(Problem::wrong(format!(
+            "{name} is for format=events and format=sse: another format has the whole run"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Checks an id where no event `gap` can tell that it is none.
+fn check_id(id: &str) -> Result<(), Problem> {
+    match id == "now" || RunPlace::parse(id).is_some() {
+        true => Ok(()),
+        false => Err(Problem::wrong("from is <stream>@<offset>.<tag>, start or now")),
+    }
 }
 
 /// Bytes that are read at once to find the last line.
@@ -119,11 +143,13 @@ fn until(call: &Call, shape: Shape) -> Result<Until, Problem> {
 /// Answer with the events of a run.
 pub(super) async fn of_run(app: &Arc<App>, id: &str, wanted: Wanted) -> Result<Response, Problem> {
     let run = runs::find(&app.state, id)?;
+    let control = run.info().unwrap_or_default().control;
     let progress = app.watch.subscribe(id)?.ok_or_else(|| Problem::not_found("run"))?;
     let file = run.events()?;
     let mut reader = Reader {
         cursor: Cursor::at(0),
         first: Vec::new(),
+        tag: Tag::of(id, &control),
         stream: id.to_owned(),
         ends: app.ends.subscribe(),
         until: wanted.until,
@@ -165,6 +191,7 @@ pub(super) fn random() -> u64 {
 #[derive(Debug)]
 struct Reader {
     stream: String,
+    tag: Tag,
     file: File,
     cursor: Cursor,
     progress: watch::Receiver<Progress>,
@@ -179,22 +206,25 @@ struct Reader {
 impl Reader {
     /// Goes behind the event with this id; where there is none, to the start, and says so.
     fn go_to(&mut self, id: &str) {
-        let rest = id.strip_prefix(&self.stream).and_then(|rest| rest.strip_prefix('@'));
         let place = match id {
             "now" => self.last_line_end().ok(),
-            _ => rest.and_then(|rest| rest.parse().ok()),
+            // A run of the same stream before this one has another tag.
+            _ => RunPlace::parse(id)
+                .filter(|place| *place == self.place(place.offset))
+                .map(|place| place.offset),
         };
         match place.filter(|place| self.is_end_of_line(*place)) {
             Some(place) => self.cursor = Cursor::at(place),
             None if self.shape == Shape::Sse => {
-                sse::message(
-                    &mut self.first,
-                    "gap",
-                    &json!({"asked": id, "to": format!("{}@0", self.stream)}),
-                );
+                let to = self.place(0).to_string();
+                sse::message(&mut self.first, "gap", &json!({"asked": id, "to": to}));
             }
             None => {}
         }
+    }
+
+    fn place(&self, offset: u64) -> RunPlace<'_> {
+        RunPlace { stream: &self.stream, offset, tag: self.tag }
     }
 
     /// Offset behind the last complete line.
@@ -247,7 +277,8 @@ impl Reader {
                 () = tokio::time::sleep(ALIVE_EVERY) => {
                     if self.shape == Shape::Sse {
                         let mut alive = Vec::new();
-                        sse::alive(&mut alive, Some(format_args!("{}@{place}", self.stream)));
+                        let place = RunPlace { stream: &self.stream, offset: place, tag: self.tag };
+                        sse::alive(&mut alive, Some(place));
                         return Some(alive.into());
                     }
                 }
@@ -286,7 +317,7 @@ impl Reader {
                     }
                     Shape::Sse => {
                         let end = offset + line.len() as u64 + 1;
-                        sse::event(&mut part, format_args!("{}@{end}", self.stream), line);
+                        sse::event(&mut part, self.place(end), line);
                     }
                 }
             }

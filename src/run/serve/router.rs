@@ -20,9 +20,12 @@ use hyper_util::service::TowerToHyperService;
 
 use super::problem::Problem;
 use super::{App, body, chat, control, events, page, runs, status, stream, texts, trace};
-use crate::serve::doors::Form;
+use crate::serve::doors::{Form, Takes};
 use crate::serve::request;
 use crate::serve::routes::{Access, Operation, ROUTES, Route};
+use crate::serve::sse;
+
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Parameters of the path, if they are text.
 type Params = Result<RawPathParams, RawPathParamsRejection>;
@@ -149,6 +152,11 @@ async fn carry_out(
         Form::Nothing => bytes::Bytes::new(),
         _ => body::read(&head.headers, body, route.max_body()).await?,
     };
+    // Many clients name a type for a body that they leave out.
+    let form = match route.takes {
+        Takes::JsonOrNothing if body.is_empty() => Form::Nothing,
+        _ => form,
+    };
     let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let call = Call { app, headers: head.headers, params, query, form, body };
     match route.operation {
@@ -200,6 +208,14 @@ impl Call {
         header(&self.headers, name)
     }
 
+    /// Refuses a key on a route that would start something again.
+    pub(super) fn refuse_key(&self) -> Result<(), Problem> {
+        match self.headers.contains_key(IDEMPOTENCY_KEY) {
+            true => Err(Problem::wrong("Idempotency-Key is for POST /runs")),
+            false => Ok(()),
+        }
+    }
+
     /// Content of the body.
     pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
         request::parse(&self.body).map_err(Problem::wrong)
@@ -207,7 +223,8 @@ impl Call {
 
     /// True if the client wants server-sent events.
     pub(super) fn accepts_sse(&self) -> bool {
-        self.header(&ACCEPT).is_some_and(|accept| accept.contains("text/event-stream"))
+        let accepts = self.headers.get_all(ACCEPT);
+        sse::is_accepted(accepts.iter().filter_map(|accept| accept.to_str().ok()))
     }
 }
 

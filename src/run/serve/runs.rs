@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::response::Response;
-use hyper::header::{HeaderName, HeaderValue, LOCATION};
+use hyper::header::{HeaderValue, LOCATION};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
-use super::router::{Call, blocking, json as answer};
-use super::start::{Start, start as start_run};
+use super::router::{Call, IDEMPOTENCY_KEY, blocking, json as answer};
+use super::start::{self, Start, check_room};
 use super::{App, control};
 use crate::codec::{self, is_stream_id};
 use crate::named::Named;
@@ -19,9 +19,8 @@ use crate::run::state::{Removed, RunFolder, StateFolder};
 use crate::runs::history::{Mode, Op, Operation, digest};
 use crate::runs::info::{RunInfo, State, Summary};
 use crate::serve::agents::{self, Agent};
+use crate::serve::place::Tag;
 use crate::serve::request::{self, StartRun};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Longest idempotency key, in bytes.
 const MAX_KEY: usize = 255;
@@ -67,7 +66,8 @@ impl Shown {
 
     /// The run as JSON. The run token is the server's affair.
     pub(super) fn json(&self) -> Value {
-        let mut all = json!({"stream": self.stream, "alive": self.alive});
+        let tag = Tag::of(&self.stream, &self.info.control).to_string();
+        let mut all = json!({"stream": self.stream, "alive": self.alive, "tag": tag});
         let info = serde_json::to_value(&self.info).unwrap_or_default();
         let summary = serde_json::to_value(&self.summary).unwrap_or_default();
         for (name, value) in info.as_object().into_iter().chain(summary.as_object()).flatten() {
@@ -106,6 +106,10 @@ pub(super) fn find(state: &StateFolder, id: &str) -> Result<RunFolder, Problem> 
 pub(super) async fn start(call: Call) -> Result<Response, Problem> {
     let wanted: StartRun = call.json()?;
     wanted.check().map_err(Problem::wrong)?;
+    let most = call.app.options.max_runs;
+    if wanted.each.is_some_and(|each| usize::from(each) > most) {
+        return Err(Problem::wrong(format!("each is at most {most} here: so many runs may live")));
+    }
     let agent = agent(&call.app, wanted.agent.as_deref())?;
     let (words, session) = match &wanted.session {
         None => (agent.words.clone(), None),
@@ -138,6 +142,7 @@ pub(super) async fn start(call: Call) -> Result<Response, Problem> {
 
 /// `POST /direct`.
 pub(super) async fn direct(call: Call) -> Result<Response, Problem> {
+    call.refuse_key()?;
     let wanted: request::Direct = call.json()?;
     let (name, words) = agents::direct(&wanted.command).map_err(Problem::wrong)?;
     let command = call.app.options.commands.iter().find(|command| command.name == name);
@@ -162,6 +167,31 @@ pub(super) fn agent(app: &App, name: Option<&str>) -> Result<Agent, Problem> {
     found.cloned().ok_or_else(|| Problem::not_found("agent"))
 }
 
+/// Starts a run, unless another one of its conversation lives.
+fn start_run(app: &App, run: &Start) -> Result<Vec<String>, Problem> {
+    if let Some(conversation) = &run.conversation {
+        check_idle(app, conversation)?;
+    }
+    start::start(app, run)
+}
+
+/// Checks that no run of this conversation lives.
+fn check_idle(app: &App, conversation: &str) -> Result<(), Problem> {
+    for stream in app.state.streams()? {
+        let Some(run) = app.state.run(&stream)? else { continue };
+        let info = run.info().unwrap_or_default();
+        if info.conversation.as_deref() == Some(conversation) && Shown::look(&run)?.alive {
+            return Err(busy(&stream));
+        }
+    }
+    Ok(())
+}
+
+/// Refusal of a message while another one has no answer.
+pub(super) fn busy(stream: &str) -> Problem {
+    Problem::new(409, format!("the conversation waits for the answer of {stream}"))
+}
+
 /// Starts runs, one request at a time. With a key each has its stream by it, so that none is started twice.
 pub(super) async fn begin(
     app: &Arc<App>,
@@ -181,26 +211,34 @@ pub(super) async fn begin(
     Ok(streams)
 }
 
-/// Starts the runs of a key that are missing.
+/// Starts the runs of a key that are missing: all of them, or none.
 fn start_keyed(app: &App, run: &Start, key: &str) -> Result<Vec<String>, Problem> {
     let base = format!("k-{}", &digest(format!("token\0{key}"))[..40]);
-    let mut streams = Vec::new();
-    for index in 1..=run.each {
-        let stream = if run.each == 1 { base.clone() } else { format!("{base}.{index}") };
+    // A key for one run is another request than the same key for several.
+    for other in [&base, &format!("{base}.1")] {
+        is_there(app, run, other)?;
+    }
+    let streams: Vec<String> = match run.each {
+        1 => vec![base],
+        each => (1..=each).map(|index| format!("{base}.{index}")).collect(),
+    };
+    let mut missing = Vec::new();
+    for stream in &streams {
+        if !is_there(app, run, stream)? {
+            missing.push(stream);
+        }
+    }
+    if !missing.is_empty() {
+        check_room(app, missing.len())?;
+    }
+    for stream in missing {
         let one = Start { stream: Some(stream.clone()), each: 1, ..run.clone() };
-        // A key for one run is another request than the same key for several.
-        for other in [&base, &format!("{base}.1"), &stream] {
-            is_there(app, &one, other)?;
+        match start_run(app, &one) {
+            Ok(_) => {}
+            // Another server may have been faster.
+            Err(e) if !is_there(app, run, stream)? => return Err(e),
+            Err(_) => {}
         }
-        if !is_there(app, &one, &stream)? {
-            match start_run(app, &one) {
-                Ok(_) => {}
-                // Another server may have been faster.
-                Err(e) if !is_there(app, &one, &stream)? => return Err(e),
-                Err(_) => {}
-            }
-        }
-        streams.push(stream);
     }
     Ok(streams)
 }

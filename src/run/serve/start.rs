@@ -108,15 +108,19 @@ impl Start {
     }
 }
 
+/// Checks that this number of further runs may live.
+pub(super) fn check_room(app: &App, count: usize) -> Result<(), Problem> {
+    let most = app.options.max_runs;
+    if count > most.saturating_sub(app.state.live()?) {
+        let why = format!("{most} runs live at a time: wait until one has ended");
+        return Err(Problem::new(429, why));
+    }
+    Ok(())
+}
+
 /// Starts a run and waits until its agent exists; the streams of the runs.
 pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
-    let room = app.options.max_runs.saturating_sub(app.state.live()?);
-    if usize::from(start.each) > room {
-        return Err(Problem::new(
-            429,
-            format!("{} runs live at a time: wait until one has ended", app.options.max_runs),
-        ));
-    }
+    check_room(app, start.each.into())?;
     let context =
         start.context.iter().map(|it| texts::path(app, it)).collect::<Result<Vec<_>, _>>()?;
     let folder = folder(app, start.cwd.as_deref())?;
@@ -130,8 +134,13 @@ pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
         .current_dir(format!("/proc/self/fd/{}", folder.as_raw_fd()))
         .stdin(stdin)
         .process_group(0)
-        .output()
-        .context("cannot start spile")?;
+        .output();
+    let output = match output {
+        Err(e) if e.raw_os_error() == Some(Errno::TOOBIG.raw_os_error()) => {
+            return Err(Problem::new(413, "the command line is longer than the system allows"));
+        }
+        output => output.context("cannot start spile")?,
+    };
     let words = |bytes| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() {
         let streams: Vec<String> = words(&output.stdout).lines().map(str::to_owned).collect();
@@ -140,8 +149,15 @@ pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
     }
     let why = words(&output.stderr);
     let why = why.trim_end().strip_prefix("spile: ").unwrap_or(why.trim_end());
-    let is_wrong = output.status.code() == Some(Exit::Usage.code().into());
-    Err(Problem::new(if is_wrong { 400 } else { 503 }, why))
+    let is = |exit: Exit| output.status.code() == Some(exit.code().into());
+    let status = if is(Exit::Usage) {
+        400
+    } else if is(Exit::Taken) {
+        409
+    } else {
+        503
+    };
+    Err(Problem::new(status, why))
 }
 
 /// Opens a directory below the root. No symbolic link, `..` or race leads out of it.

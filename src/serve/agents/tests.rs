@@ -78,3 +78,18 @@ fn a_direct_command_has_a_name_and_words() {
         assert!(direct(wrong).is_err(), "{wrong:?}");
     }
 }
+
+#[test]
+fn a_value_of_a_client_is_no_option_and_no_place() {
+    for wrong in ["", "-", "--all", "a\nb", "{context}", "x{prompt}"] {
+        assert!(check_session(wrong).is_err(), "{wrong:?}");
+    }
+    for right in ["t-77", "a b", "{session}", "ses_1.2/3"] {
+        assert_eq!(check_session(right), Ok(()), "{right:?}");
+    }
+    let commands = commands(&strings(&["any=make {args:any}"])).unwrap();
+    for wrong in ["{prompt}", "{context}", "a={prompt}"] {
+        assert!(commands[0].call(&strings(&[wrong])).is_err(), "{wrong}");
+    }
+    assert_eq!(commands[0].call(&strings(&["{x}"])), Ok(strings(&["make", "{x}"])));
+}

@@ -76,6 +76,89 @@ fn an_agent_with_sessions_resumes() {
 }
 
 #[test]
+fn an_agent_that_shows_no_session_gets_what_was_said() {
+    let home = Home::new();
+    let new = "s=printf %s. -- {prompt}";
+    let server = Server::start(&home, &["--agent", new, "--agent", "s=echo {session}"]);
+    for (n, message) in ["one", "two", "three"].into_iter().enumerate() {
+        let body = json!({"conversation": "c", "agent": "s", "message": message});
+        let started = server.post("/chat", &body).expect(202);
+        assert_eq!(started["resumed"], false);
+        let text = answer(&server, &started);
+        for earlier in &["one", "two"][..n] {
+            let said = format!(r#"{{"from":"user","text":"{earlier}"}}"#);
+            assert!(text.contains(&said), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_long_conversation_goes_on_with_what_has_room() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--agent", "argv=printf %s. -- {prompt}"]);
+    let say = |message: &str| {
+        let body = json!({"conversation": "c", "agent": "argv", "message": message});
+        answer(&server, &server.post("/chat", &body).expect(202))
+    };
+    let long = "x".repeat(60 << 10);
+    say(&format!("first{long}"));
+    say(&long);
+    let text = say("short");
+    assert!(text.len() < 101 << 10, "{}", text.len());
+    assert!(text.contains("[earlier messages left out]"), "{}", &text[..200]);
+    assert!(text.contains(" bytes left out]x") && text.ends_with("\n\nshort.\n"));
+    // A message that leaves no room for others is alone.
+    let most = "y".repeat(100 << 10);
+    assert_eq!(say(&most), format!("--.{most}.\n"));
+}
+
+#[test]
+fn a_session_that_is_an_option_is_not_resumed() {
+    let home = Home::new();
+    let script = home.path().join("agent");
+    std::fs::write(&script, "#!/bin/sh\ncat >&2\nprintf '%s\\n' '{\"type\":\"thread.started\",\"thread_id\":\"--all\"}' '{\"type\":\"turn.started\"}' '{\"type\":\"turn.completed\"}'\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let new = format!("s={}", script.display());
+    let resume = format!("s={} {{session}}", script.display());
+    let options = ["--agent", &new, "--agent", &resume, "--wrap=--from=codex"];
+    let server = Server::start(&home, &options);
+    let body = json!({"conversation": "c", "agent": "s", "message": "x"});
+    for _ in 0..2 {
+        let started = server.post("/chat", &body).expect(202);
+        assert_eq!(started["resumed"], false);
+        answer(&server, &started);
+    }
+    assert_eq!(server.get("/runs/c.1").expect(200)["session"], "--all");
+}
+
+#[test]
+fn an_id_of_a_removed_run_is_none_of_the_next() {
+    let home = Home::new();
+    let server = Server::start(&home, &[]);
+    let mut ids: Vec<String> = Vec::new();
+    for _ in 0..2 {
+        server.post("/chat", &json!({"conversation": "c", "message": "x"})).expect(202);
+        server.events("c.1");
+        let request = server.request("GET", "/runs/c.1/events?until=end&format=sse");
+        let answer = match ids.last() {
+            Some(last) => request.header("Last-Event-ID", last).send(),
+            None => request.send(),
+        };
+        assert_eq!(answer.status, 200);
+        let text = answer.text();
+        assert_eq!(text.contains("event: gap\n"), !ids.is_empty(), "{text}");
+        assert!(text.contains(r#""kind":"exit""#), "{text}");
+        ids.extend(
+            text.lines().rev().find_map(|line| line.strip_prefix("id: ").map(str::to_owned)),
+        );
+        crate::background::wait_for("the removal", || {
+            server.request("DELETE", "/runs/c.1").send().status == 200
+        });
+    }
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
 fn one_message_at_a_time_is_answered() {
     let home = Home::new();
     let servers = [Server::start(&home, &[]), Server::start(&home, &[])];

@@ -41,6 +41,24 @@ fn a_key_stands_for_one_request() {
 }
 
 #[test]
+fn a_key_for_several_runs_starts_all_or_none() {
+    let home = Home::new();
+    let server = Server::start(&home, &["--max-runs", "3"]);
+    let live = server.run(&json!({"agent": "sleep", "prompt": "x"}));
+    let post = || {
+        let request = server.request("POST", "/runs").header("Idempotency-Key", "several");
+        request.json(&json!({"prompt": "x", "each": 3})).send()
+    };
+    post().refused(429);
+    assert_eq!(server.get("/runs").expect(200)["runs"].as_array().unwrap().len(), 1);
+    server.request("GET", &format!("/runs/{live}/events")).open().until("begun");
+    server.post(&format!("/runs/{live}/cancel"), &json!({"grace": "1s"})).expect(200);
+    crate::background::wait_for("its end", || server.get("/status").expect(200)["live"] == 0);
+    let started = post().expect(202);
+    assert_eq!(post().expect(202), started);
+}
+
+#[test]
 fn no_kill_makes_a_request_start_two_runs() {
     let home = Home::new();
     let mut started = BTreeMap::new();
