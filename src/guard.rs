@@ -320,7 +320,15 @@ impl Guard {
         self.state.turns += 1;
         self.state.turn = Some(Turn::default());
         self.emit((Type::TurnStarted, None, origin), |body| {
-            body.fields_of(&TurnStarted { runtime: runtime.into(), ..started.clone() });
+            body.text("runtime", runtime);
+            body.text_if("model", started.model.as_deref());
+            body.text_if("session", started.session.as_deref());
+            body.text_if("cwd", started.cwd.as_deref());
+            body.text_if("prompt", started.prompt.as_deref());
+            body.text_if("agent", started.agent.as_deref());
+            if !started.tools.is_empty() {
+                body.texts("tools", &started.tools);
+            }
         });
     }
 

@@ -2,14 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-
 use super::streams::StreamState;
 use super::terms::{End, Ended, Text, TextKind, TurnVerdict};
 use super::{Guard, Origin, spent};
-use crate::event::{
-    ChildExit, Failure, TurnCancelled, TurnCompleted, TurnFailed, Type, UsageAndCost,
-};
+use crate::codec::Object;
+use crate::event::{ChildExit, Failure, Type, UsageAndCost};
 use crate::exit::Exit;
 
 /// Limit of terminal events that are kept for [`Guard::take_ends`].
@@ -30,12 +27,11 @@ pub struct TurnEnd {
 }
 
 /// A terminal event, as the runtime reports it; a pending cancel may overrule it.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 enum Terminal<'a> {
-    Completed(TurnCompleted<'a>),
-    Failed(TurnFailed<'a>),
-    Cancelled(TurnCancelled<'a>),
+    Completed { stop: &'a str, result: Option<&'a str> },
+    Failed { error: Failure<'a>, exit: Option<ChildExit> },
+    Cancelled { by: &'a str, reason: &'a str, stop: Option<&'a str> },
 }
 
 /// The end that the open turn will have, whatever the runtime reports.
@@ -61,26 +57,19 @@ impl Guard {
             let text = Text { key: "\0result", kind: TextKind::Answer, parent: None };
             self.finish_block(&text, Some(answer));
         }
-        let completed = TurnCompleted { stop: stop.into(), result: result.map(Into::into) };
-        self.end_turn(Terminal::Completed(completed), spent, Origin::Runtime);
+        self.end_turn(Terminal::Completed { stop, result }, spent, Origin::Runtime);
     }
 
     /// Fails the turn.
     pub fn fail(&mut self, error: Failure<'_>, spent: &UsageAndCost) {
         self.ensure_turn();
-        let failed = TurnFailed { error, exit: None, stderr_tail: None };
-        self.end_turn(Terminal::Failed(failed), spent, Origin::Runtime);
+        self.end_turn(Terminal::Failed { error, exit: None }, spent, Origin::Runtime);
     }
 
     /// Ends the turn as cancelled by the runtime itself.
     pub fn cancelled(&mut self, reason: &str, stop: Option<&str>, spent: &UsageAndCost) {
         self.ensure_turn();
-        let cancelled = TurnCancelled {
-            by: "runtime".into(),
-            reason: reason.into(),
-            stop: stop.map(Into::into),
-        };
-        self.end_turn(Terminal::Cancelled(cancelled), spent, Origin::Runtime);
+        self.end_turn(Terminal::Cancelled { by: "runtime", reason, stop }, spent, Origin::Runtime);
     }
 
     /// Makes the open turn of every stream end as cancelled: `by` is `signal`, `control` or `filter`. The first request counts.
@@ -143,7 +132,7 @@ impl Guard {
                 failed("truncated", ended.sentence("in the middle of a message"))
             }
             (_, Ended::Eof | Ended::Exited(0)) => {
-                Terminal::Completed(TurnCompleted { stop: "end_of_output".into(), result: None })
+                Terminal::Completed { stop: "end_of_output", result: None }
             }
             (_, ended @ Ended::Exited(_)) => failed("exit_nonzero", ended.sentence("")),
             (_, ended @ Ended::Signalled(_)) => failed("signal", ended.sentence("")),
@@ -170,24 +159,24 @@ impl Guard {
         let pending_end = self.state.pending_end.take().or_else(|| self.refused(&terminal));
         let noted = self.state.turn.as_mut().map(|turn| std::mem::take(&mut turn.spent));
         let spent = spent::or_noted(spent, noted.unwrap_or_default());
-        let mut terminal = overruled(terminal, pending_end.as_ref());
+        let terminal = overruled(terminal, pending_end.as_ref());
         let (blocks, turn, mut emitter) = self.parts();
         blocks.close_all(origin, &mut emitter);
         let files = turn.map(|turn| turn.tools.close_all(&mut emitter)).unwrap_or_default();
-        let (type_, exit) = match &mut terminal {
-            Terminal::Completed(_) => (Type::TurnCompleted, Exit::Success),
-            Terminal::Failed(failed) => {
-                let tail = std::mem::take(&mut self.stderr_tail);
-                failed.stderr_tail =
-                    Some(tail.into()).filter(|tail: &Cow<'_, str>| !tail.is_empty());
-                (Type::TurnFailed, Exit::of_failure(&failed.error.code))
+        let mut tail = String::new();
+        let (type_, exit) = match &terminal {
+            Terminal::Completed { .. } => (Type::TurnCompleted, Exit::Success),
+            Terminal::Failed { error, .. } => {
+                tail = std::mem::take(&mut self.stderr_tail);
+                (Type::TurnFailed, Exit::of_failure(&error.code))
             }
-            Terminal::Cancelled(end) if end.by == "signal" => (Type::TurnCancelled, Exit::Success),
-            Terminal::Cancelled(_) => (Type::TurnCancelled, Exit::Cancelled),
+            Terminal::Cancelled { by: "signal", .. } => (Type::TurnCancelled, Exit::Success),
+            Terminal::Cancelled { .. } => (Type::TurnCancelled, Exit::Cancelled),
         };
         let start = self.out.len();
         self.emit((type_, None, origin), |body| {
-            body.fields_of(&terminal);
+            terminal.write(body);
+            body.text_if("stderr_tail", Some(&*tail).filter(|tail| !tail.is_empty()));
             body.fields_of(&files);
             body.fields_of(&spent);
         });
@@ -200,8 +189,8 @@ impl Guard {
     /// Failure of a turn with a stop reason that `--fail-on-stop` lists.
     fn refused(&self, terminal: &Terminal<'_>) -> Option<PendingEnd> {
         match terminal {
-            Terminal::Completed(end) if self.fail_on_stop.iter().any(|stop| *stop == end.stop) => {
-                let message = format!("the turn stopped with {} (--fail-on-stop)", end.stop);
+            Terminal::Completed { stop, .. } if self.fail_on_stop.iter().any(|s| s == stop) => {
+                let message = format!("the turn stopped with {stop} (--fail-on-stop)");
                 Some(PendingEnd::Fail { code: "runtime_error".to_owned(), message })
             }
             _ => None,
@@ -220,22 +209,43 @@ impl Guard {
     }
 }
 
+impl Terminal<'_> {
+    /// Writes the fields before usage and cost.
+    fn write(&self, body: &mut Object<'_>) {
+        match *self {
+            Terminal::Completed { stop, result } => {
+                body.text("stop", stop);
+                body.text_if("result", result);
+            }
+            Terminal::Failed { ref error, exit } => {
+                body.value("error", error);
+                body.value_if("exit", exit.as_ref());
+            }
+            Terminal::Cancelled { by, reason, stop } => {
+                body.text("by", by);
+                body.text("reason", reason);
+                body.text_if("stop", stop);
+            }
+        }
+    }
+}
+
 /// The terminal event after pending ends: a turn with a pending cancel is cancelled even if the runtime completes it; its
 /// stop reason is kept.
 fn overruled<'a>(terminal: Terminal<'a>, pending_end: Option<&'a PendingEnd>) -> Terminal<'a> {
     match (pending_end, terminal) {
-        (Some(PendingEnd::Cancel { by, reason }), terminal) => Terminal::Cancelled(TurnCancelled {
-            by: by.into(),
-            reason: reason.into(),
+        (Some(PendingEnd::Cancel { by, reason }), terminal) => Terminal::Cancelled {
+            by,
+            reason,
             stop: match terminal {
-                Terminal::Completed(end) => Some(end.stop),
-                Terminal::Cancelled(end) => end.stop,
-                Terminal::Failed(_) => None,
+                Terminal::Completed { stop, .. } => Some(stop),
+                Terminal::Cancelled { stop, .. } => stop,
+                Terminal::Failed { .. } => None,
             },
-        }),
+        },
         (Some(PendingEnd::Fail { code, message }), terminal) => {
             let exit = match terminal {
-                Terminal::Failed(end) => end.exit,
+                Terminal::Failed { exit, .. } => exit,
                 _ => None,
             };
             failed(code, message, exit)
@@ -250,6 +260,8 @@ fn failed<'a>(
     message: impl Into<Cow<'a, str>>,
     exit: Option<ChildExit>,
 ) -> Terminal<'a> {
-    let error = Failure { code: code.into(), message: message.into(), retry_at: None };
-    Terminal::Failed(TurnFailed { error, exit, stderr_tail: None })
+    Terminal::Failed {
+        error: Failure { code: code.into(), message: message.into(), retry_at: None },
+        exit,
+    }
 }
