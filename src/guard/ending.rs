@@ -177,8 +177,8 @@ impl Guard {
         self.emit((type_, None, origin), |body| {
             terminal.write(body);
             body.text_if("stderr_tail", Some(&*tail).filter(|tail| !tail.is_empty()));
-            body.fields_of(&files);
-            body.fields_of(&spent);
+            spent::write_files(body, &files);
+            spent::write(body, &spent);
         });
         self.note_end(start);
         self.ended += 1;
