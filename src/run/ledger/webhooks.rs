@@ -25,11 +25,11 @@ pub struct Progress {
     pub switch: Switch,
 }
 
-/// Whether a webhook gets events.
+/// State of a webhook, kept across restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
     On,
-    /// It has refused all further ones.
+    /// Endpoint that has answered with 410: it gets no more events.
     Off,
 }
 

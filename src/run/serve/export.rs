@@ -123,7 +123,7 @@ impl Reader {
         Ok(count)
     }
 
-    /// What the stage has written.
+    /// Output of the stage since the last part; `None` if there is none.
     fn part(&mut self) -> Option<Bytes> {
         self.io.err.clear();
         let part = std::mem::take(&mut self.io.out);

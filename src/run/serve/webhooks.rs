@@ -62,13 +62,13 @@ pub(super) struct Webhooks {
 }
 
 /// Ledger of the webhooks, and the folder that it belongs to.
-struct Shelf {
+struct Storage {
     store: Shared,
     state: StateFolder,
 }
 
-/// Thread that has the ledger.
-struct Keeper {
+/// Owner of the ledger: the thread that registers the webhooks and runs theirs.
+struct Owner {
     webhooks: Arc<Webhooks>,
     options: HookOptions,
     state: StateFolder,
@@ -89,7 +89,7 @@ impl Webhooks {
         let hooks = options.webhooks.iter().cloned().map(Hook::new).map(Arc::new).collect();
         let webhooks = Arc::new(Self { hooks, ended: watch::Sender::new(false) });
         let from = *order.seen.borrow();
-        let keeper = Keeper {
+        let owner = Owner {
             webhooks: webhooks.clone(),
             options,
             state: state.clone(),
@@ -98,7 +98,7 @@ impl Webhooks {
             from,
             since: Clock::start().now(),
         };
-        let first = keeper
+        let first = owner
             .begin()
             .map_err(|e| Refusal { exit: Exit::CannotWrite, why: format!("{e:#}") })?;
         if first.is_none() {
@@ -106,15 +106,15 @@ impl Webhooks {
                 "another server delivers to webhooks, so this one waits for its end"
             ));
         }
-        let rung = webhooks.clone();
+        let woken = webhooks.clone();
         let mut seen = order.seen.subscribe();
         tokio::spawn(async move {
             while seen.changed().await.is_ok() {
-                rung.hooks.iter().for_each(|hook| hook.ring());
+                woken.hooks.iter().for_each(|hook| hook.wake());
             }
         });
         let thread = std::thread::Builder::new().name("webhooks".into());
-        thread.spawn(move || keeper.run(first)).context("cannot start a thread")?;
+        thread.spawn(move || owner.run(first)).context("cannot start a thread")?;
         Ok(webhooks)
     }
 
@@ -137,8 +137,8 @@ impl Webhooks {
 
 type Threads = Vec<JoinHandle<Result<()>>>;
 
-impl Keeper {
-    /// Keeps the threads running until the server ends.
+impl Owner {
+    /// Runs the threads of the webhooks until the server ends.
     fn run(self, first: Option<Vec<Worker>>) {
         let mut workers = first;
         loop {
@@ -163,9 +163,9 @@ impl Keeper {
 
     fn set(&self, from: Stage, to: Stage) {
         for hook in &self.webhooks.hooks {
-            let mut account = hook.account();
-            if account.stage == from {
-                account.stage = to;
+            let mut state = hook.state();
+            if state.stage == from {
+                state.stage = to;
             }
         }
     }
@@ -192,22 +192,22 @@ impl Keeper {
             };
             registered.push((hook, number, progress));
         }
-        let shelf = Arc::new(Shelf { store: Shared::new(store), state: self.state.clone() });
+        let storage = Arc::new(Storage { store: Shared::new(store), state: self.state.clone() });
         let stops = Arc::new(AtomicBool::new(false));
         let mut workers = Vec::new();
         for (hook, number, progress) in registered {
             if progress.switch == Switch::Off {
-                hook.account().stage = Stage::Off;
+                hook.state().stage = Stage::Off;
                 hook.warn("is switched off, because it has answered with status 410");
                 continue;
             }
             let sink = self.options.open(&hook.webhook).map_err(anyhow::Error::msg)?;
-            hook.account().stage = Stage::On;
+            hook.state().stage = Stage::On;
             workers.push(Worker {
                 hook: hook.clone(),
                 order: self.order.clone(),
-                driver: Driver::open(shelf.store.clone(), number, delivering())?,
-                shelf: shelf.clone(),
+                driver: Driver::open(storage.store.clone(), number, delivering())?,
+                storage: storage.clone(),
                 sink: Box::new(sink),
                 number,
                 progress,
@@ -239,7 +239,7 @@ impl Keeper {
                 let done = worker.run();
                 if done.is_err() {
                     stops.store(true, Ordering::Relaxed);
-                    webhooks.hooks.iter().for_each(|hook| hook.ring());
+                    webhooks.hooks.iter().for_each(|hook| hook.wake());
                 }
                 done
             };

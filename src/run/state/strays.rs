@@ -19,7 +19,7 @@ use crate::run::output::warn;
 pub(super) struct Strays(Mutex<HashSet<String>>);
 
 impl StateFolder {
-    /// What `look` makes of a run. `None` for what is left out: it is reported. An error if the process can open no file.
+    /// Result of a look at a run; `None` if the entry is left out, which is reported. An error if the process can open no file.
     #[cfg(feature = "serve")]
     pub fn look<T>(
         &self,

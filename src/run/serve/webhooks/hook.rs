@@ -15,12 +15,12 @@ pub(super) struct Hook {
     pub webhook: Webhook,
     /// Address without secrets.
     pub name: String,
-    account: Mutex<Account>,
-    bell: Condvar,
+    state: Mutex<HookState>,
+    changed: Condvar,
 }
 
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct HookState {
     pub stage: Stage,
     /// Events that it has not got yet, as far as they were read.
     pub owed: u64,
@@ -30,7 +30,7 @@ pub(super) struct Account {
     /// Reason of the last failure, until a delivery arrives.
     reason: Option<String>,
     /// True if something may have happened since the thread looked.
-    rung: bool,
+    woken: bool,
     /// Time at which it stops, once the server ends.
     until: Option<Instant>,
 }
@@ -66,21 +66,21 @@ impl Hook {
         Self {
             name: webhook.address.name(),
             webhook,
-            account: Mutex::new(Account {
+            state: Mutex::new(HookState {
                 stage: Stage::Waiting,
                 owed: 0,
                 delivered: 0,
                 given_up: 0,
                 reason: None,
-                rung: false,
+                woken: false,
                 until: None,
             }),
-            bell: Condvar::new(),
+            changed: Condvar::new(),
         }
     }
 
-    pub fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn state(&self) -> MutexGuard<'_, HookState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn warn(&self, what: &str) {
@@ -89,50 +89,50 @@ impl Hook {
 
     /// Records a failure; reports the first in a row.
     pub fn failing(&self, why: &str) {
-        if self.account().reason.replace(why.to_owned()).is_none() {
+        if self.state().reason.replace(why.to_owned()).is_none() {
             self.warn(&format!("{why} (retrying)"));
         }
     }
 
     pub fn sent(&self) {
-        let mut account = self.account();
-        account.delivered += 1;
-        account.reason = None;
+        let mut state = self.state();
+        state.delivered += 1;
+        state.reason = None;
     }
 
     /// Wakes its thread.
-    pub fn ring(&self) {
-        self.account().rung = true;
-        self.bell.notify_all();
+    pub fn wake(&self) {
+        self.state().woken = true;
+        self.changed.notify_all();
     }
 
     /// Asks its thread to end once everything has arrived, and at this time at the latest.
     pub fn end(&self, until: Instant) {
-        self.account().until = Some(until);
-        self.ring();
+        self.state().until = Some(until);
+        self.wake();
     }
 
     /// Time at which it stops, once the server ends.
     pub fn until(&self) -> Option<Instant> {
-        self.account().until
+        self.state().until
     }
 
     /// Waits until it is woken, or so long.
     pub fn wait(&self, limit: Duration) {
-        let account = self.account();
-        let waited = self.bell.wait_timeout_while(account, limit, |account| !account.rung);
-        waited.unwrap_or_else(PoisonError::into_inner).0.rung = false;
+        let state = self.state();
+        let waited = self.changed.wait_timeout_while(state, limit, |state| !state.woken);
+        waited.unwrap_or_else(PoisonError::into_inner).0.woken = false;
     }
 
     pub fn shown(&self) -> Value {
-        let account = self.account();
+        let state = self.state();
         json!({
             "url": self.name,
-            "state": account.stage.name(),
-            "owed": account.owed,
-            "delivered": account.delivered,
-            "given_up": account.given_up,
-            "error": account.reason,
+            "state": state.stage.name(),
+            "owed": state.owed,
+            "delivered": state.delivered,
+            "given_up": state.given_up,
+            "error": state.reason,
         })
     }
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::super::events::random;
 use super::super::order::Order;
 use super::hook::{Hook, Stage};
-use super::{Shelf, reading};
+use super::{Storage, reading};
 use crate::backoff::SendOutcome;
 use crate::codec;
 use crate::run::Clock;
@@ -40,7 +40,7 @@ const JITTER: u64 = 4;
 
 pub(super) struct Worker {
     pub hook: Arc<Hook>,
-    pub shelf: Arc<Shelf>,
+    pub storage: Arc<Storage>,
     pub order: Arc<Order>,
     pub driver: Driver,
     pub sink: Box<dyn Sink>,
@@ -95,7 +95,7 @@ impl Worker {
             if self.driver.counts().unknown > before.unknown {
                 self.give_up("no tries left");
             }
-            self.account()?;
+            self.show_owed()?;
             match task {
                 Task::Send(deliveries) => {
                     for delivery in &deliveries {
@@ -116,7 +116,7 @@ impl Worker {
             }
         }
         if self.written < self.progress.number {
-            self.shelf.store.lock().set_progress(self.number, &self.progress)?;
+            self.storage.store.lock().set_progress(self.number, &self.progress)?;
         }
         Ok(())
     }
@@ -132,7 +132,7 @@ impl Worker {
             if self.progress.number >= seen.count {
                 return Ok(Reached::End);
             }
-            if self.shelf.store.lock().owed(self.number)? >= MOST_OWED {
+            if self.storage.store.lock().owed(self.number)? >= MOST_OWED {
                 return Ok(Reached::Limit);
             }
             let (mut events, mut bytes) = (Vec::new(), 0);
@@ -161,7 +161,7 @@ impl Worker {
             self.progress.number += passed;
             if !events.is_empty() || self.progress.number - self.written >= UNWRITTEN {
                 let now = self.clock.now();
-                let mut store = self.shelf.store.lock();
+                let mut store = self.storage.store.lock();
                 let grown = store.plan_webhook(self.number, now, &events, &self.progress)?;
                 drop(store);
                 self.written = self.progress.number;
@@ -175,9 +175,9 @@ impl Worker {
     }
 
     /// Shows what is owed, after the ledger has the last outcome.
-    fn account(&self) -> Result<()> {
-        let owed = self.shelf.store.lock().owed(self.number)?;
-        self.hook.account().owed = owed;
+    fn show_owed(&self) -> Result<()> {
+        let owed = self.storage.store.lock().owed(self.number)?;
+        self.hook.state().owed = owed;
         Ok(())
     }
 
@@ -186,7 +186,7 @@ impl Worker {
         let (Some(position), Some(id)) = (delivery.position, &delivery.id) else {
             return Ok(ControlFlow::Continue(()));
         };
-        let run = self.shelf.store.lock().read(position)?.map(|row| row.stream);
+        let run = self.storage.store.lock().read(position)?.map(|row| row.stream);
         self.last = Some((id.clone(), run.unwrap_or_default()));
         let sent = Delivery { id: Some(id), bytes: &delivery.bytes, form: Form::Event };
         let outcome = self.sink.send(&[sent]).pop().unwrap_or(SendOutcome::NotTried);
@@ -214,8 +214,8 @@ impl Worker {
     fn switch_off(&mut self, why: &str) -> Result<()> {
         self.driver.commit()?;
         self.progress.switch = Switch::Off;
-        self.shelf.store.lock().set_progress(self.number, &self.progress)?;
-        self.hook.account().stage = Stage::Off;
+        self.storage.store.lock().set_progress(self.number, &self.progress)?;
+        self.hook.state().stage = Stage::Off;
         self.hook.warn(&format!("{why}: it is switched off and gets no more events"));
         self.record("off", Some(410));
         Ok(())
@@ -224,7 +224,7 @@ impl Worker {
     /// Reports a delivery that is not sent any more.
     fn give_up(&self, why: &str) {
         let id = self.last.as_ref().map(|(id, _)| id.as_str()).unwrap_or_default();
-        self.hook.account().given_up += 1;
+        self.hook.state().given_up += 1;
         self.hook.warn(&format!("{id} is given up: {why}"));
         self.record("given up", None);
     }
@@ -235,7 +235,7 @@ impl Worker {
         operation.run = self.last.as_ref().map(|(_, run)| run.clone());
         operation.outcome = Some(outcome.to_owned());
         operation.status = status;
-        if let Err(e) = self.shelf.state.record(&operation) {
+        if let Err(e) = self.storage.state.record(&operation) {
             self.hook.warn(&format!("the operation is not in the history: {e:#}"));
         }
     }
