@@ -41,6 +41,11 @@ impl Input {
         matches!(self, Self::Protocol(Name::Acp | Name::Codex))
     }
 
+    /// True if the protocol has questions for permission.
+    pub(crate) fn asks(self) -> bool {
+        matches!(self, Self::Protocol(_))
+    }
+
     /// Options that the protocol needs and the command line lacks.
     pub(crate) fn arguments(self, argv: &[String]) -> Vec<String> {
         let Self::Protocol(Name::Claude) = self else { return Vec::new() };

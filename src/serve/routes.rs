@@ -7,6 +7,7 @@ use super::request::{MAX_BODY, MAX_PASTE};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     Page,
+    PageFile,
     Health,
     Status,
     Metrics,
@@ -109,8 +110,16 @@ const PLAIN: Route = Route {
 pub const ROUTES: &[Route] = &[
     Route {
         access: Access::Open,
-        about: "Page that lists the runs",
+        about: "Page that shows and steers the runs",
         answer: (200, &["text/html"]),
+        ..PLAIN
+    },
+    Route {
+        operation: Operation::PageFile,
+        path: "/page/{file}",
+        access: Access::Open,
+        about: "Scripts and styles of the page",
+        answer: (200, &["text/javascript", "text/css", "image/svg+xml"]),
         ..PLAIN
     },
     Route {
@@ -283,6 +292,11 @@ pub const ROUTES: &[Route] = &[
             field("label", "string", "Label of the runs that are wanted"),
             field("only", "string", "Types of events, separated by commas"),
             field("until", "string", "now: close after the events that there are"),
+            field(
+                "runs",
+                "string",
+                "Streams of runs of which all events are sent too, each with the ids of GET /runs/{id}/events; for <stream>@<offset>.<tag> those behind this place. Separated by commas; `gone` tells of a run that does not exist",
+            ),
             field(
                 "trace",
                 "string",

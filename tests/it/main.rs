@@ -38,6 +38,7 @@ mod ledger_tee;
 mod limits;
 mod merge;
 mod operations;
+mod page;
 mod paste;
 mod person;
 mod proxies;

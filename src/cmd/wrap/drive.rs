@@ -124,7 +124,7 @@ impl DriveArgs {
                 "--session is for agents of the Agent Client Protocol and codex app-server; others have an option of their own",
             ));
         }
-        if self.on_permission.is_some() && !matches!(input, Input::Protocol(_)) {
+        if self.on_permission.is_some() && !input.asks() {
             return Err(usage(
                 "--on-permission is for agents that ask by their protocol: Claude Code, agents of the Agent Client Protocol, codex app-server (--from names one behind a script)",
             ));

@@ -13,7 +13,6 @@ use super::router::{Call, blocking, json as answer};
 use super::runs::{self, Shown, agent, begin, busy};
 use super::start::Start;
 use super::{App, texts};
-use crate::adapter;
 use crate::codec;
 use crate::drive::{Input, MAX_ARGUMENT, MAX_MESSAGE};
 use crate::event::Event;
@@ -86,7 +85,7 @@ fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
         conversation: Some(id.to_owned()),
         ..Start::new(Mode::Chat, &agent.name, agent.words.clone())
     };
-    let continues = continues_sessions(app, &agent);
+    let continues = app.input(&agent.words).is_some_and(Input::continues_sessions);
     let resumed = match session {
         Some((session, of)) if agent.resuming.is_some() || continues => {
             run.words = agent.resume(&session).unwrap_or(run.words);
@@ -127,14 +126,6 @@ fn room(app: &App, run: &Start) -> Result<usize, Problem> {
         }
     }
     Ok(most.saturating_sub(context))
-}
-
-/// True if the agent's protocol continues a session.
-fn continues_sessions(app: &App, agent: &Agent) -> bool {
-    let from = app.options.wrap.iter().find_map(|option| option.strip_prefix("--from="));
-    let named = adapter::by_command(&agent.words).map(|(spec, _)| spec.name);
-    !Agent::has_prompt(&agent.words)
-        && Input::of(from.or(named).unwrap_or_default(), &agent.words).continues_sessions()
 }
 
 /// Messages of an earlier run.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use axum::response::Response;
 use hyper::header::HeaderName;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
@@ -208,22 +208,33 @@ impl Began {
     }
 }
 
-/// State of a run that lives, as it says itself.
-pub(super) fn state(run: &RunFolder) -> Option<State> {
+/// Run that lives, as it says itself.
+pub(super) struct Live {
+    pub state: State,
+    /// Time without output, in milliseconds.
+    pub idle_ms: u64,
+    /// Open questions for permission: `{id, tool, title}`.
+    pub questions: Value,
+}
+
+/// Answer of a run that lives.
+pub(super) fn live(run: &RunFolder) -> Option<Live> {
     let found = find_background(run)?;
     let request = Request::to(&found.info, Ask::Query);
-    let mut state = None;
+    let mut live = None;
     ask_all(vec![(found, request)], STATE_WITHIN, &mut |_: &Found, answer| {
-        if let Answer::State(answer) = answer {
-            state = Some(match (answer["open"].as_bool(), answer["turn"].as_u64()) {
+        if let Answer::State(mut answer) = answer {
+            let state = match (answer["open"].as_bool(), answer["turn"].as_u64()) {
                 (Some(true), _) => State::Running,
                 (_, Some(0)) => State::Starting,
                 _ => State::Waiting,
-            });
+            };
+            let idle_ms = answer["idle_ms"].as_u64().unwrap_or_default();
+            live = Some(Live { state, idle_ms, questions: answer["questions"].take() });
         }
         ControlFlow::Break(())
     });
-    state
+    live
 }
 
 /// Answer of a run in a word.

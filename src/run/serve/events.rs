@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream::unfold;
+use futures_util::stream::{Stream, unfold};
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use memchr::memrchr;
@@ -37,7 +37,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// End of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Until {
+pub(super) enum Until {
     /// The client leaves.
     Never,
     /// The run's end.
@@ -142,27 +142,11 @@ fn until(call: &Call, shape: Shape) -> Result<Until, Problem> {
 
 /// Answer with the events of a run.
 pub(super) async fn of_run(app: &Arc<App>, id: &str, wanted: Wanted) -> Result<Response, Problem> {
-    let run = runs::find(&app.state, id)?;
-    let control = run.info().unwrap_or_default().control;
-    let progress = app.watch.subscribe(id)?.ok_or_else(|| Problem::not_found("run"))?;
-    let file = run.events()?;
-    let mut reader = Reader {
-        cursor: Cursor::at(0),
-        first: Vec::new(),
-        tag: Tag::of(id, &control),
-        stream: id.to_owned(),
-        ends: app.ends.subscribe(),
-        until: wanted.until,
-        file,
-        progress,
-        shape: wanted.shape,
-        only: wanted.only,
-    };
+    let mut reader = Reader::open(app, id, &wanted)?;
     if wanted.shape == Shape::Sse {
-        sse::retry(&mut reader.first, random());
-    }
-    if let Some(asked) = &wanted.after {
-        reader.go_to(asked);
+        let mut first = Vec::new();
+        sse::retry(&mut first, random());
+        reader.first.splice(0..0, first);
     }
     let is_over = reader.progress.borrow().ends_at == Some(reader.cursor.place());
     if is_over && wanted.after.is_some() && wanted.until == Until::End {
@@ -170,17 +154,26 @@ pub(super) async fn of_run(app: &Arc<App>, id: &str, wanted: Wanted) -> Result<R
         *nothing.status_mut() = StatusCode::NO_CONTENT;
         return Ok(nothing);
     }
-    let parts = unfold(reader, |mut reader| async move {
-        let part = reader.next().await?;
-        Some((Ok::<_, Infallible>(part), reader))
-    });
     let kind = match wanted.shape {
         Shape::Sse => "text/event-stream",
         Shape::Lines => "application/x-ndjson",
     };
-    let mut answer = typed(200, kind, Body::from_stream(parts));
+    let mut answer = typed(200, kind, Body::from_stream(reader.parts()));
     answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(answer)
+}
+
+/// Server-sent events of a run, behind a place in it if `asked` is one and not only a stream.
+pub(super) fn followed(
+    app: &Arc<App>,
+    asked: &str,
+    until: Until,
+) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
+    let (id, after) = match asked.rsplit_once('@') {
+        Some((id, _)) => (id, Some(asked.to_owned())),
+        None => (asked, None),
+    };
+    Ok(Reader::open(app, id, &Wanted { after, until, ..Wanted::all() })?.parts())
 }
 
 /// A random number, for a time that differs between clients.
@@ -204,6 +197,37 @@ struct Reader {
 }
 
 impl Reader {
+    /// Reader of a run's file, at the place that is wanted.
+    fn open(app: &App, id: &str, wanted: &Wanted) -> Result<Self, Problem> {
+        let run = runs::find(&app.state, id)?;
+        let control = run.info().unwrap_or_default().control;
+        let progress = app.watch.subscribe(id)?.ok_or_else(|| Problem::not_found("run"))?;
+        let mut reader = Self {
+            cursor: Cursor::at(0),
+            first: Vec::new(),
+            tag: Tag::of(id, &control),
+            stream: id.to_owned(),
+            ends: app.ends.subscribe(),
+            until: wanted.until,
+            file: run.events()?,
+            progress,
+            shape: wanted.shape,
+            only: wanted.only.clone(),
+        };
+        if let Some(asked) = &wanted.after {
+            reader.go_to(asked);
+        }
+        Ok(reader)
+    }
+
+    /// All parts of the answer.
+    fn parts(self) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
+        unfold(self, |mut reader| async move {
+            let part = reader.next().await?;
+            Some((Ok(part), reader))
+        })
+    }
+
     /// Goes behind the event with this id; where there is none, to the start, and says so.
     fn go_to(&mut self, id: &str) {
         let place = match id {

@@ -1,28 +1,57 @@
-//! Page that lists the runs. It holds no secret: it takes the token from the fragment of its address, and asks with it.
+//! Page that shows and steers the runs: files that are part of the program. They hold no secret: the page takes the token from
+//! the fragment of its address, and asks with it.
 
 use axum::response::Response;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue};
-use sha2::{Digest, Sha256};
 
+use super::problem::Problem;
 use super::router::typed;
 
-const SCRIPT: &str = include_str!("page.js");
+/// Nothing is loaded from elsewhere, and no text becomes markup or a script.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+macro_rules! files {
+    ($($name:literal $kind:expr,)*) => {
+        /// Files of the page: name, type and content.
+        const FILES: &[(&str, &str, &str)] = &[$(($name, $kind, include_str!(concat!("page/", $name))),)*];
+    };
+}
+
+files! {
+    "index.html" "text/html; charset=utf-8",
+    "style.css" "text/css; charset=utf-8",
+    "icon.svg" "image/svg+xml",
+    "main.js" SCRIPT,
+    "api.js" SCRIPT,
+    "connection.js" SCRIPT,
+    "run.js" SCRIPT,
+    "times.js" SCRIPT,
+    "tool.js" SCRIPT,
+    "words.js" SCRIPT,
+    "pieces.js" SCRIPT,
+    "markdown.js" SCRIPT,
+    "dom.js" SCRIPT,
+    "item.js" SCRIPT,
+    "scroll.js" SCRIPT,
+    "pane.js" SCRIPT,
+    "list.js" SCRIPT,
+    "start.js" SCRIPT,
+    "about.js" SCRIPT,
+}
 
 /// `GET /`.
-pub(super) fn page() -> Response {
-    let page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>spile</title>\n<h1>Runs</h1>\n<pre id=\"runs\"></pre>\n<script>{SCRIPT}</script>\n</html>\n"
-    );
-    let mut answer = typed(200, "text/html; charset=utf-8", page);
-    // Nothing else of the page is carried out or loaded.
-    let policy = format!(
-        "default-src 'none'; connect-src 'self'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        STANDARD.encode(Sha256::digest(SCRIPT))
-    );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-    }
-    answer
+pub(super) fn page() -> Result<Response, Problem> {
+    file("index.html")
+}
+
+/// `GET /page/{file}`.
+pub(super) fn file(name: &str) -> Result<Response, Problem> {
+    let found = FILES.iter().find(|(known, ..)| *known == name);
+    let (_, kind, content) = found.ok_or_else(|| Problem::not_found("file"))?;
+    let mut answer = typed(200, kind, *content);
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    Ok(answer)
 }

@@ -160,7 +160,8 @@ async fn carry_out(
     let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let call = Call { app, headers: head.headers, params, query, form, body };
     match route.operation {
-        Operation::Page => Ok(page::page()),
+        Operation::Page => page::page(),
+        Operation::PageFile => page::file(call.param("file")),
         Operation::Health => status::health(call).await,
         Operation::Status => status::status(call).await,
         Operation::Metrics => status::metrics(call).await,

@@ -1,5 +1,6 @@
 //! Routes of runs: start, list, one, remove, and direct commands.
 
+use std::borrow::Cow;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,17 +9,20 @@ use axum::response::Response;
 use hyper::header::{HeaderValue, LOCATION};
 use serde_json::{Value, json};
 
+use super::control::Live;
 use super::problem::Problem;
 use super::router::{Call, IDEMPOTENCY_KEY, blocking, json as answer};
 use super::start::{self, Start, check_room};
 use super::{App, control};
-use crate::codec::{self, is_stream_id};
+use crate::codec::{self, Fields, is_stream_id};
+use crate::event::Type;
 use crate::named::Named;
 use crate::run::Clock;
 use crate::run::state::{Removed, RunFolder, StateFolder};
 use crate::runs::history::{Mode, Op, Operation, digest};
 use crate::runs::info::{RunInfo, State, Summary};
 use crate::serve::agents::{self, Agent};
+use crate::serve::conversation;
 use crate::serve::place::Tag;
 use crate::serve::request::{self, StartRun};
 
@@ -31,6 +35,9 @@ const SUMMARY_WITHIN: Duration = Duration::from_secs(1);
 /// Bytes at the end of an event file in which its last event is looked for.
 const TAIL: u64 = 8 << 10;
 
+/// Bytes at the beginning of an event file in which the first prompt is looked for, and the length that is shown.
+const PROMPT: (usize, usize) = (64 << 10, 200);
+
 /// Runs of a list without a limit, and its largest limit.
 const LIST: (usize, usize) = (100, 1000);
 
@@ -40,6 +47,8 @@ pub(super) struct Shown {
     pub alive: bool,
     pub info: RunInfo,
     pub summary: Summary,
+    /// `None` for a run that is over or does not answer.
+    live: Option<Live>,
 }
 
 impl Shown {
@@ -56,18 +65,28 @@ impl Shown {
             summary = run.summary().unwrap_or_default();
         }
         let alive = !is_over && !summary.state.is_over();
-        if alive {
+        let live = if alive { control::live(run) } else { None };
+        if let Some(live) = &live {
             // The summary is that of the last turn that has ended.
-            summary.state = control::state(run).unwrap_or(summary.state);
+            summary.state = live.state;
         }
         let info = run.info().unwrap_or_default();
-        Ok(Self { stream: run.stream().to_owned(), alive, info, summary })
+        Ok(Self { stream: run.stream().to_owned(), alive, info, summary, live })
     }
 
     /// The run as JSON. The run token is the server's affair.
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn json(&self, state: &StateFolder) -> Value {
         let tag = Tag::of(&self.stream, &self.info.control).to_string();
         let mut all = json!({"stream": self.stream, "alive": self.alive, "tag": tag});
+        if let Some(live) = &self.live {
+            all["idle_ms"] = live.idle_ms.into();
+            all["questions"] = live.questions.clone();
+        }
+        if let Some(prompt) = self.info.prompt.clone().or_else(|| first_prompt(state, &self.stream))
+        {
+            let prompt = conversation::message(&prompt).trim_start();
+            all["title"] = prompt.chars().take(PROMPT.1).collect::<String>().into();
+        }
         let info = serde_json::to_value(&self.info).unwrap_or_default();
         let summary = serde_json::to_value(&self.summary).unwrap_or_default();
         for (name, value) in info.as_object().into_iter().chain(summary.as_object()).flatten() {
@@ -77,6 +96,25 @@ impl Shown {
         }
         all
     }
+}
+
+/// First prompt among the events at the beginning of a run.
+fn first_prompt(state: &StateFolder, stream: &str) -> Option<String> {
+    let file = state.run(stream).ok()??.events().ok()?;
+    let mut head = vec![0; PROMPT.0];
+    let read = file.read_at(&mut head, 0).ok()?;
+    head.truncate(read);
+    let lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    lines.filter_map(|line| codec::decode(line.trim_ascii_end()).ok()).find_map(|event| {
+        let body = Fields::parse(event.line).ok()?;
+        match event.kind {
+            Type::TurnStarted => body.text("prompt").map(Cow::into_owned),
+            Type::Status if body.text("kind").as_deref() == Some("message") => {
+                body.object("data")?.text("text").map(Cow::into_owned)
+            }
+            _ => None,
+        }
+    })
 }
 
 /// True if the last event of a run is its end.
@@ -285,7 +323,8 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
                 && wanted("label", &run.info.label)
                 && wanted("agent", &run.info.agent)
         });
-        Ok(runs.iter().take(limit).map(Shown::json).collect::<Vec<_>>())
+        let state = &call.app.state;
+        Ok(runs.iter().take(limit).map(|run| run.json(state)).collect::<Vec<_>>())
     });
     Ok(answer(200, &json!({"runs": runs.await?})))
 }
@@ -309,8 +348,11 @@ pub(super) fn limit(call: &Call, (usual, most): (usize, usize)) -> Result<usize,
 
 /// `GET /runs/{id}`.
 pub(super) async fn one(call: Call) -> Result<Response, Problem> {
-    let run = blocking(move || Shown::look(&find(&call.app.state, call.param("id"))?)).await?;
-    Ok(answer(200, &run.json()))
+    blocking(move || {
+        let state = &call.app.state;
+        Ok(answer(200, &Shown::look(&find(state, call.param("id"))?)?.json(state)))
+    })
+    .await
 }
 
 fn lives() -> Problem {

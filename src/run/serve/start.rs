@@ -14,6 +14,8 @@ use rustix::io::Errno;
 
 use super::problem::Problem;
 use super::{App, texts};
+use crate::adapter;
+use crate::drive::Input;
 use crate::exit::Exit;
 use crate::named::Named;
 use crate::run::own_program;
@@ -22,6 +24,9 @@ use crate::serve::agents::Agent;
 
 /// Attempts to resolve a directory while something below the root is renamed.
 const RESOLVE_TRIES: usize = 8;
+
+/// Option with the policy for questions, which only an agent that asks may have.
+const ON_PERMISSION: &str = "--on-permission";
 
 /// A run to start.
 #[derive(Debug, Clone)]
@@ -71,8 +76,8 @@ impl Start {
         }
     }
 
-    /// Arguments of `start`.
-    fn arguments(&self, wrap: &[String], context: &[String]) -> Vec<OsString> {
+    /// Arguments of `start`. An agent that asks for permission waits for an answer, unless the options say otherwise.
+    fn arguments(&self, app: &App, context: &[String]) -> Vec<OsString> {
         let mut all: Vec<OsString> = vec!["start".into()];
         let mut add = |name: &str, value: &str| all.push(format!("--{name}={value}").into());
         add("by", self.mode.name());
@@ -95,7 +100,13 @@ impl Start {
             add("each", &self.each.to_string());
         }
         if self.prompt.is_some() {
-            all.extend(wrap.iter().map(OsString::from));
+            let asks = app.input(&self.words).is_some_and(Input::asks);
+            let wrap = app.options.wrap.iter();
+            let of_questions = |option: &&String| option.starts_with(ON_PERMISSION);
+            if asks && !wrap.clone().any(|option| of_questions(&option)) {
+                all.push(format!("{ON_PERMISSION}=wait").into());
+            }
+            all.extend(wrap.filter(|option| asks || !of_questions(option)).map(OsString::from));
             all.push("--prompt-file=-".into());
             all.extend(self.log_prompt.then(|| "--log-prompt".into()));
             if !Agent::has_prompt(&self.words) {
@@ -105,6 +116,23 @@ impl Start {
         all.push("--".into());
         all.extend(self.words.iter().map(OsString::from));
         all
+    }
+}
+
+impl App {
+    /// Way in which an agent with this command line is given messages; `None` for one that has its prompt in the command line.
+    pub(super) fn input(&self, words: &[String]) -> Option<Input> {
+        if Agent::has_prompt(words) {
+            return None;
+        }
+        let from = self.options.wrap.iter().find_map(|option| option.strip_prefix("--from="));
+        let named = adapter::by_command(words).map(|(spec, _)| spec.name);
+        Some(Input::of(from.or(named).unwrap_or_default(), words))
+    }
+
+    /// True if a run of this agent can continue the session of another one.
+    pub(super) fn resumes(&self, agent: &Agent) -> bool {
+        agent.resuming.is_some() || self.input(&agent.words).is_some_and(Input::continues_sessions)
     }
 }
 
@@ -130,7 +158,7 @@ pub(super) fn start(app: &App, start: &Start) -> Result<Vec<String>, Problem> {
         Some(prompt) => text_file(prompt).context("cannot pass on the prompt")?.into(),
     };
     let output = Command::new(own_program())
-        .args(start.arguments(&app.options.wrap, &context))
+        .args(start.arguments(app, &context))
         .current_dir(format!("/proc/self/fd/{}", folder.as_raw_fd()))
         .stdin(stdin)
         .process_group(0)

@@ -48,6 +48,7 @@ pub(super) async fn status(call: Call) -> Result<Response, Problem> {
                 "version": env!("CARGO_PKG_VERSION"),
                 "uptime_s": app.began.elapsed().as_secs(),
                 "agents": app.options.agents.iter().map(|agent| &agent.name).collect::<Vec<_>>(),
+                "resuming": app.options.agents.iter().filter(|it| app.resumes(it)).map(|it| &it.name).collect::<Vec<_>>(),
                 "commands": app.options.commands.iter().map(|it| &it.name).collect::<Vec<_>>(),
                 "runs": states,
                 "live": numbers.live,

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream::unfold;
+use futures_util::StreamExt;
+use futures_util::stream::{Stream, once, select_all, unfold};
 use hyper::header::HeaderValue;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::events::{ALIVE_EVERY, last_event_id, random};
+use super::events::{self, ALIVE_EVERY, Until, last_event_id, random};
 use super::order::{Order, RunFile, Seen};
 use super::problem::Problem;
 use super::router::{Call, typed};
@@ -63,11 +64,19 @@ pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
         Some("now") => client.position.number = now.count,
         Some(asked) => client.go_to(asked, now),
     }
-    let parts = unfold(client, |mut client| async move {
-        let part = client.next().await?;
-        Some((Ok::<_, Infallible>(part), client))
-    });
-    let mut answer = typed(200, "text/event-stream", Body::from_stream(parts));
+    let until = if ends_at.is_some() { Until::Now } else { Until::End };
+    let mut parts = vec![client.parts().boxed()];
+    for asked in call.query("runs").into_iter().flat_map(|runs| runs.split(',')) {
+        parts.push(match events::followed(&call.app, asked, until) {
+            Ok(run) => run.boxed(),
+            Err(_) => {
+                let mut gone = Vec::new();
+                sse::message(&mut gone, "gone", &json!({"run": asked}));
+                once(async { Ok(gone.into()) }).boxed()
+            }
+        });
+    }
+    let mut answer = typed(200, "text/event-stream", Body::from_stream(select_all(parts)));
     answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(answer)
 }
@@ -92,6 +101,14 @@ struct Client {
 }
 
 impl Client {
+    /// All parts of the answer.
+    fn parts(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        unfold(self, |mut client| async move {
+            let part = client.next().await?;
+            Some((Ok(part), client))
+        })
+    }
+
     /// Goes behind the event with this id. Where there is none in this order, it begins at the start, and says so.
     fn go_to(&mut self, asked: &str, now: Seen) {
         let known = Position::parse(asked);

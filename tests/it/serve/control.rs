@@ -100,6 +100,37 @@ fn questions_are_answered_and_messages_are_given() {
 }
 
 #[test]
+fn a_question_waits_for_its_answer_and_is_shown() {
+    let home = Home::new();
+    let script = home.path().join("agent-acp");
+    std::fs::write(&script, format!("#!/usr/bin/env python3\n{ACP}")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).unwrap();
+    let agent = format!("acp={}", script.display());
+    let server = Server::start(&home, &["--agent", &agent]);
+    let stream = server.run(&json!({"agent": "acp", "prompt": "ask"}));
+    let mut live = server.request("GET", &format!("/runs/{stream}/events")).open();
+    live.until(r#""kind":"permission""#);
+    let run = server.get(&format!("/runs/{stream}")).expect(200);
+    assert_eq!(
+        (&run["questions"][0]["id"], &run["questions"][0]["title"], &run["title"]),
+        (&json!("77"), &json!("write"), &json!("ask")),
+        "{run}"
+    );
+    assert!(run["idle_ms"].is_u64(), "{run}");
+    let path = format!("/runs/{stream}/permissions/77");
+    server.post(&path, &json!({"allow": true})).expect(200);
+    live.until("answer yes");
+    // A policy of the options is for the agents that ask, and hinders no other one.
+    let server = Server::start(&home, &["--agent", &agent, "--wrap=--on-permission=fail"]);
+    let echo = server.run(&json!({"agent": "echo", "prompt": "x"}));
+    server.events(&echo);
+    let stream = server.run(&json!({"agent": "acp", "prompt": "ask"}));
+    let events = server.events(&stream);
+    assert!(events.iter().any(|it| it["error"]["code"] == "permission"), "{events:?}");
+}
+
+#[test]
 fn an_agent_without_a_protocol_takes_no_messages() {
     let home = Home::new();
     let server = Server::start(&home, &[]);

@@ -1,0 +1,207 @@
+// The page: what is shown where, the keys, and the way of events to the list and the runs that are open.
+
+import { About } from "./about.js";
+import { Problem, get, setToken, takeToken } from "./api.js";
+import { Connection } from "./connection.js";
+import { announce, byId, setText } from "./dom.js";
+import { List } from "./list.js";
+import { Pane } from "./pane.js";
+import { Start } from "./start.js";
+
+/** Runs that stand side by side. */
+const MAX_PANES = 3;
+
+/** Time between two looks at the clock, in milliseconds, and at the list while the page is hidden. */
+const TICK = 1000;
+const HIDDEN_TICK = 15000;
+
+class App {
+  panes = [];
+  #agents = [];
+  #resuming = [];
+
+  constructor() {
+    takeToken(() => this.#signIn());
+    this.list = new List(this);
+    this.about = new About(this);
+    this.start = new Start(this);
+    this.#listen();
+    this.connection = new Connection({
+      event: (event) => this.list.on(event),
+      runEvent: (stream, event, place) => this.#pane(stream)?.on(event, place),
+      reset: (stream) => this.#pane(stream)?.reset(),
+      gone: (stream) => this.#pane(stream)?.gone(),
+      operation: (operation) => this.about.on(operation),
+      state: (state, wait, why) => this.#onConnection(state, wait, why),
+    });
+    const runs = new URLSearchParams(location.hash.slice(1)).getAll("run");
+    for (const stream of runs.slice(0, MAX_PANES)) this.openBeside(stream);
+    setInterval(() => this.#tick(), TICK);
+    setInterval(() => document.hidden && this.#load(), HIDDEN_TICK);
+  }
+
+  #listen() {
+    byId("new").addEventListener("click", () => this.start.open());
+    byId("show-history").addEventListener("click", () => this.about.showHistory());
+    byId("show-status").addEventListener("click", () => this.about.showStatus());
+    byId("show-keys").addEventListener("click", () => byId("keys").showModal());
+    byId("retry").addEventListener("click", () => this.connection.retryNow());
+    byId("sign-in-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      setToken(byId("token").value.trim());
+      byId("token").value = "";
+      byId("sign-in").close();
+      this.connection.retryNow();
+    });
+    document.addEventListener("keydown", (event) => this.#onKey(event));
+  }
+
+  #onKey(event) {
+    const { target, key } = event;
+    const isWriting = target.closest?.("input, textarea, select, dialog");
+    if (isWriting || event.ctrlKey || event.metaKey || event.altKey) return;
+    const pane = this.panes.find(({ element }) => element.contains(document.activeElement)) ?? this.panes.at(-1);
+    const actions = {
+      n: () => this.start.open(),
+      j: () => this.list.move(1),
+      k: () => this.list.move(-1),
+      "/": () => byId("filter").focus(),
+      m: () => pane?.text.focus(),
+      b: () => this.openBeside(document.activeElement.closest("#list li")?.dataset.stream),
+      e: () => pane?.scroll.toEnd(),
+      x: () => pane && this.close(pane),
+      h: () => this.about.showHistory(),
+      s: () => this.about.showStatus(),
+      "?": () => byId("keys").showModal(),
+    };
+    if (!actions[key]) return;
+    event.preventDefault();
+    actions[key]();
+  }
+
+  agents() {
+    return this.#agents;
+  }
+
+  /** True if a run of this agent can continue the session of another one. */
+  resumes(agent) {
+    return this.#resuming.includes(agent);
+  }
+
+  isOpen(stream) {
+    return this.panes.some((pane) => pane.stream === stream);
+  }
+
+  #pane(stream) {
+    return this.panes.find((pane) => pane.stream === stream);
+  }
+
+  /** Shows a run in place of another one, or of the one that was used last. */
+  open(stream, instead = this.panes.at(-1)) {
+    if (this.#pane(stream)) return this.#focus(this.#pane(stream));
+    this.#show(stream, instead);
+  }
+
+  /** Shows a run beside the others; where there is no more room, in place of the first one. */
+  openBeside(stream) {
+    if (!stream) return;
+    if (this.#pane(stream)) return this.#focus(this.#pane(stream));
+    this.#show(stream, this.panes.length >= MAX_PANES ? this.panes[0] : undefined);
+  }
+
+  #show(stream, instead) {
+    const pane = new Pane(stream, this);
+    if (instead) {
+      this.connection.hide(instead.stream);
+      instead.element.replaceWith(pane.element);
+      this.panes.splice(this.panes.indexOf(instead), 1, pane);
+    } else {
+      byId("panes").append(pane.element);
+      this.panes.push(pane);
+    }
+    this.connection?.show(stream);
+    const info = this.list.runs.get(stream);
+    if (info) pane.show(info);
+    else this.list.refresh(stream);
+    this.#changed();
+    this.#focus(pane);
+  }
+
+  #focus(pane) {
+    pane.title.focus({ preventScroll: true });
+    pane.element.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  close(pane) {
+    this.connection.hide(pane.stream);
+    pane.element.remove();
+    this.panes.splice(this.panes.indexOf(pane), 1);
+    this.#changed();
+    this.list.element.querySelector(`[data-stream="${CSS.escape(pane.stream)}"] button`)?.focus();
+  }
+
+  #changed() {
+    document.body.classList.toggle("has-run", this.panes.length > 0);
+    byId("nothing").hidden = this.panes.length > 0;
+    byId("panes").dataset.count = String(this.panes.length);
+    const fragment = this.panes.map(({ stream }) => "run=" + encodeURIComponent(stream)).join("&");
+    history.replaceState(null, "", location.pathname + (fragment && "#" + fragment));
+    this.list.tick();
+  }
+
+  /** Takes what is new of a run. */
+  changed(info) {
+    this.#pane(info.stream)?.show(info);
+  }
+
+  started(streams) {
+    const [first, ...others] = streams;
+    if (streams.length === 1) this.open(first);
+    else for (const stream of [first, ...others.slice(0, MAX_PANES - 1)]) this.openBeside(stream);
+    for (const stream of streams) this.list.refresh(stream);
+  }
+
+  async #load() {
+    try {
+      await this.list.load();
+      ({ agents: this.#agents, resuming: this.#resuming } = await get("status"));
+      for (const pane of this.panes) if (pane.info) pane.show(this.list.runs.get(pane.stream) ?? pane.info);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+    }
+  }
+
+  #onConnection(state, wait, why) {
+    const isLost = state === "lost";
+    const was = !byId("lost").hidden;
+    byId("lost").hidden = !isLost;
+    document.body.classList.toggle("is-lost", isLost);
+    if (isLost) {
+      this.retryAt = performance.now() + wait;
+      this.why = why;
+      this.#tellWait();
+      if (!was) announce("Connection lost");
+      return;
+    }
+    if (was) announce("Connected again");
+    if (byId("sign-in").open) byId("sign-in").close();
+    this.#load();
+  }
+
+  #tellWait() {
+    const seconds = Math.max(0, Math.ceil((this.retryAt - performance.now()) / 1000));
+    setText(byId("lost-why"), `No connection: ${this.why}. ${seconds ? `Trying again in ${seconds} s. ` : "Trying again. "}Runs go on.`);
+  }
+
+  #tick() {
+    if (!byId("lost").hidden) this.#tellWait();
+    for (const pane of this.panes) pane.tick();
+    this.list.tick();
+  }
+
+  #signIn() {
+    if (!byId("sign-in").open) byId("sign-in").showModal();
+  }
+}
+
+new App();
