@@ -433,8 +433,10 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             break
         }
         'spile;demo' {
+            [CompletionResult]::new('--times', '--times', [CompletionResultType]::ParameterName, 'Number of times that --agent prints the session')
             [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'Speed of the agent as a multiple of the original; 0 does not wait')
             [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'Print the bundled session, as Claude Code would')
+            [CompletionResult]::new('--serve', '--serve', [CompletionResultType]::ParameterName, 'Show the session on the page of `spile serve`: open the address that is printed')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

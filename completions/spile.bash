@@ -446,12 +446,16 @@ _spile_known() {
             return 0
             ;;
         spile__subcmd__demo)
-            opts="-h --agent --speed --help"
+            opts="-h --agent --serve --times --speed --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --times)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --speed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -406,8 +406,10 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'spile;demo'= {
+            cand --times 'Number of times that --agent prints the session'
             cand --speed 'Speed of the agent as a multiple of the original; 0 does not wait'
             cand --agent 'Print the bundled session, as Claude Code would'
+            cand --serve 'Show the session on the page of `spile serve`: open the address that is printed'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

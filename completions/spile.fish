@@ -521,8 +521,10 @@ complete -c spile -n "__fish_spile_using_subcommand ledger" -l pending -d 'Only 
 complete -c spile -n "__fish_spile_using_subcommand ledger" -l json -d 'One JSON object a line'
 complete -c spile -n "__fish_spile_using_subcommand ledger" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand adapters" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c spile -n "__fish_spile_using_subcommand demo" -l times -d 'Number of times that --agent prints the session' -r
 complete -c spile -n "__fish_spile_using_subcommand demo" -l speed -d 'Speed of the agent as a multiple of the original; 0 does not wait' -r
 complete -c spile -n "__fish_spile_using_subcommand demo" -l agent -d 'Print the bundled session, as Claude Code would'
+complete -c spile -n "__fish_spile_using_subcommand demo" -l serve -d 'Show the session on the page of `spile serve`: open the address that is printed'
 complete -c spile -n "__fish_spile_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand schema" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c spile -n "__fish_spile_using_subcommand generate" -l out -d 'The folder to write into' -r -f -a "(__fish_complete_directories)"

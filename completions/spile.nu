@@ -501,6 +501,8 @@ module completions {
   # Show a bundled agent session running through a real pipeline
   export extern "spile demo" [
     --agent                   # Print the bundled session, as Claude Code would
+    --serve                   # Show the session on the page of `spile serve`: open the address that is printed
+    --times: string           # Number of times that --agent prints the session
     --speed: string           # Speed of the agent as a multiple of the original; 0 does not wait
     --help(-h)                # Print help (see more with '--help')
   ]

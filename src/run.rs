@@ -44,7 +44,7 @@ pub(crate) use once::{KeyLock, lock, queue};
 pub(crate) use output::{ensure_stdout, mute_stdout, open_descriptor, print, warn, warn_user};
 pub(crate) use program::own as own_program;
 pub(crate) use record::Record;
-pub(crate) use shell::{is_stderr_terminal, new_stream_id, pause, shell, terminal};
+pub(crate) use shell::{become_shell, is_stderr_terminal, new_stream_id, pause, shell, terminal};
 pub(crate) use signal::{die_of, reset_inherited};
 pub(crate) use single::{single, single_cancel, single_piped};
 pub(crate) use spool::SpoolLimits;

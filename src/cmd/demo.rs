@@ -10,13 +10,20 @@ use crate::run;
 
 /// Show a bundled agent session running through a real pipeline
 ///
-/// Prints a shell line and runs it. Agent, wrap, coalesce and view are processes of their own.
+/// Prints a shell line and runs it. Agent, wrap, coalesce and view are processes of their own. With --serve the session plays
+/// again and again as a background run, in a state directory that is removed at the end, and a browser shows it.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Args {
     /// Print the bundled session, as Claude Code would
     #[arg(long)]
     agent: bool,
+    /// Show the session on the page of `spile serve`: open the address that is printed
+    #[arg(long, conflicts_with = "agent")]
+    serve: bool,
+    /// Number of times that --agent prints the session
+    #[arg(long, value_name = "N", default_value = "1", requires = "agent", value_parser = clap::value_parser!(u32).range(1..))]
+    times: u32,
     /// Speed of the agent as a multiple of the original; 0 does not wait
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     speed: f64,
@@ -31,6 +38,7 @@ fn speed(text: &str) -> Result<f64, String> {
 const EXAMPLES: &str = "Examples:
   spile demo
   spile demo --speed 5
+  spile demo --serve
   spile demo --agent --speed 4 | spile wrap | spile coalesce \\
     | spile view --format plain
   spile demo --agent --speed 0 | spile wrap | spile check";
@@ -44,9 +52,38 @@ fn pipeline(speed: f64) -> String {
     format!("spile wrap -- spile demo --agent{faster} | spile coalesce | spile view")
 }
 
+/// Shell lines of the demo on the page. The shell ends the run with the server.
+fn page(speed: f64) -> String {
+    let faster = if speed == 1.0 { String::new() } else { format!(" --speed {speed}") };
+    [
+        "export SPILE_STATE=$(mktemp -d)",
+        &format!("run=$(spile start --label demo -- spile demo --agent --times 100{faster})"),
+        &format!("spile serve --listen 127.0.0.1:0 --on-exit cancel --agent 'demo=spile demo --agent{faster}' &"),
+        "end() { trap - EXIT; kill $! 2>/dev/null; wait; spile cancel \"$run\" >/dev/null; spile attach \"$run\" >/dev/null; rm -r \"$SPILE_STATE\"; exit 0; }",
+        "trap end INT TERM HUP EXIT",
+        "wait",
+    ]
+    .join("\n")
+}
+
 pub(super) fn run(args: Args) -> Result<Exit> {
     if args.agent {
-        return agent(args.speed);
+        for _ in 0..args.times {
+            let played = agent(args.speed)?;
+            if played != Exit::Success {
+                return Ok(played);
+            }
+        }
+        return Ok(Exit::Success);
+    }
+    if args.serve {
+        let lines = page(args.speed);
+        let shown: String = lines.lines().map(|line| format!("$ {line}\n")).collect();
+        let shown = run::print(shown.as_bytes());
+        return match shown {
+            Exit::Success => run::become_shell(&lines, &run::own_program()),
+            other => Ok(other),
+        };
     }
     let pipeline = pipeline(args.speed);
     let shown = run::print(format!("$ {pipeline}\n").as_bytes());

@@ -1,6 +1,6 @@
 //! Small impure helpers: a shell line, a pause, a stream id.
 
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,21 +13,27 @@ use crate::exit::Exit;
 
 /// Runs a shell line with the folder of `me` first on the PATH.
 pub fn shell(line: &str, me: &Path) -> Result<Exit> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders =
-        me.parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
-    let path = std::env::join_paths(folders).context("cannot put spile on the PATH")?;
-    let status = Command::new("sh")
-        .arg("-c")
-        .arg(line)
-        .env("PATH", path)
-        .status()
-        .context("cannot start sh")?;
+    let status = shell_command(line, me)?.status().context("cannot start sh")?;
     Ok(match (status.code(), status.signal()) {
         (Some(0), _) => Exit::Success,
         (Some(code), _) => Exit::Child(u8::try_from(code).unwrap_or(u8::MAX)),
         (None, signal) => Exit::Signal(signal.unwrap_or_default()),
     })
+}
+
+/// Becomes a shell that runs these lines, so that it gets every signal itself. It comes back with an error only.
+pub fn become_shell(lines: &str, me: &Path) -> Result<Exit> {
+    Err(shell_command(lines, me)?.exec()).context("cannot start sh")
+}
+
+fn shell_command(lines: &str, me: &Path) -> Result<Command> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders =
+        me.parent().map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders).context("cannot put spile on the PATH")?;
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(lines).env("PATH", path);
+    Ok(command)
 }
 
 /// True if stdout is a terminal, and its width in columns.

@@ -71,6 +71,9 @@ const screen = () => [...document.querySelector(".ap-term-text").children].map(
 })().then(found => done({errors, ...found}), error => done({errors: [...errors, String(error)], screens: []}));
 """
 
+# Categories of trace events that the log of performance has; none costs anything unless it is set.
+TRACED = ""
+
 
 class Driver:
     """A chromedriver and one session of it."""
@@ -84,6 +87,8 @@ class Driver:
         else:
             sys.exit("chromedriver does not start")
         options = {"args": [*ARGUMENTS, "--user-data-dir=" + tempfile.mkdtemp(dir=folder)], "perfLoggingPrefs": {"enableNetwork": True}}
+        if TRACED:
+            options["perfLoggingPrefs"]["traceCategories"] = TRACED
         wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         self.session = ""
         self.session = "/session/" + self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]

@@ -1,6 +1,11 @@
 //! The demo: a bundled session through the real binary, as separate processes, and what a person reads of it.
 
-use crate::harness::{bash, spile};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::background::{Home, has_process, wait_for};
+use crate::harness::{bash, bin, spile};
+use crate::serve::Server;
 
 #[test]
 fn it_prints_its_line_and_the_answer() {
@@ -36,6 +41,31 @@ fn its_session_keeps_the_contract() {
     events.then(|report| {
         assert!(report.ends_with("events, 1 turn in 1 stream: no violations\n"), "{report}");
     });
+}
+
+#[test]
+fn it_plays_on_the_page_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let home = Home::new();
+        let server = Server::spawn(&mut home.command(bin(), &["demo", "--serve", "--speed", "5"]));
+        let runs = server.get("/runs").expect(200)["runs"].take();
+        assert_eq!((&runs[0]["label"], &runs[0]["alive"]), (&json!("demo"), &json!(true)));
+        let stream = runs[0]["stream"].as_str().unwrap().to_owned();
+        let mut events = server.request("GET", &format!("/runs/{stream}/events")).open();
+        events.until("All twelve tests pass");
+        // It plays again.
+        events.until(r#""turn":2"#);
+        let started = server.post("/runs", &json!({"prompt": "x"})).expect(202);
+        let again = format!("/runs/{}/events", started["stream"].as_str().unwrap());
+        server.request("GET", &again).open().until("I'll ");
+        server.live.signal(signal);
+        assert_eq!(server.live.end().1, 0);
+        let state: Vec<_> = std::fs::read_dir(home.path()).unwrap().collect();
+        let left = state.iter().any(|it| it.as_ref().unwrap().path().join("runs").exists());
+        assert!(!left, "{state:?}");
+        let mark = format!("TMPDIR={}", home.path().display());
+        wait_for("the end of the agents", || !has_process(&mark));
+    }
 }
 
 #[test]

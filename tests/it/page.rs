@@ -312,6 +312,7 @@ fn a_long_run_has_few_elements() {
     browse(&home, &["long", &url(&server), &stream, "100004"], |line, _| {
         seen = serde_json::from_str(line).unwrap();
     });
+    println!("{seen}");
     let heap = seen["heap"].as_u64().unwrap();
     assert!(heap < 200 << 20, "{heap} bytes");
 }

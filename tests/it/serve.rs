@@ -47,7 +47,8 @@ impl Server {
     /// Starts a server with any command.
     pub fn spawn(command: &mut Command) -> Self {
         let mut live = Live::spawn(command);
-        let url = live.line().expect("the server prints its address");
+        let url = std::iter::from_fn(|| live.line()).find(|line| line.starts_with("http://"));
+        let url = url.expect("the server prints its address");
         let (address, token) = url.trim_end().split_once("/#token=").unwrap();
         let address = address.strip_prefix("http://").unwrap().to_owned();
         Self { live, address, token: token.to_owned() }

@@ -335,3 +335,30 @@ fn no_parameter_is_a_bool() {
     }
     none("an enum of two says what a bool does not", wrong, &exceptions);
 }
+
+#[test]
+fn the_files_of_the_page_stand_in_the_architecture() {
+    let text = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let rows: Vec<(&str, usize)> = text
+        .lines()
+        .filter_map(|row| {
+            let mut cells = row.split('|').skip(1).map(str::trim);
+            let names = cells.next().filter(|names| names.starts_with('`'))?;
+            Some((names, cells.next()?.parse().ok()?))
+        })
+        .collect();
+    let folder = root().join("src/run/serve/page");
+    let files: Vec<PathBuf> =
+        ["js", "html", "css"].iter().flat_map(|it| files(&folder, it)).collect();
+    let mut sums = vec![0; rows.len()];
+    for file in files {
+        let name = format!("`{}`", file.file_name().unwrap().to_str().unwrap());
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= 450, "{name} has {lines} lines");
+        let row = rows.iter().position(|(names, _)| names.contains(&name));
+        sums[row.unwrap_or_else(|| panic!("{name} has no row"))] += lines;
+    }
+    for ((names, told), lines) in rows.iter().zip(sums) {
+        assert!(lines.abs_diff(*told) <= told / 10 + 5, "{names} have {lines} lines, not {told}");
+    }
+}

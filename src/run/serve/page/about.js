@@ -2,13 +2,14 @@
 
 import { Problem, get, request } from "./api.js";
 import { byId, fill, h } from "./dom.js";
+import { nameOf } from "./pane.js";
 import { bytes, clock, cost, count, duration } from "./words.js";
 
 /** Operations that are shown. */
 const MAX_OPERATIONS = 200;
 
 export class About {
-  /** `app` has `open(stream)`. */
+  /** `app` has `list` and `open(stream)`. */
   constructor(app) {
     this.app = app;
     for (const dialog of document.querySelectorAll("dialog")) {
@@ -39,22 +40,51 @@ export class About {
       byId("history").close();
       this.app.open(run);
     };
-    const link = run && h("button", { type: "button", class: "link", onclick: show }, run);
-    const cells = [h("time", { datetime: ts, title: ts }, clock(ts)), op, link, outcome, took === undefined ? "" : duration(took), cost(usd), mode, by];
-    return h("tr", {}, cells.map((cell) => h("td", {}, cell)));
+    const name = nameOf(this.app.list.runs.get(run) ?? { stream: run });
+    const link = run && h("button", { type: "button", class: "link", title: run, onclick: show }, name);
+    const cells = [
+      h("time", { datetime: ts, title: ts }, clock(ts)),
+      op,
+      link,
+      outcome,
+      took === undefined ? "" : duration(took),
+      cost(usd),
+      mode,
+      by,
+    ];
+    return h(
+      "tr",
+      {},
+      cells.map((cell) => h("td", {}, cell)),
+    );
   }
 
   async showStatus() {
     byId("status").showModal();
     await this.#fill(byId("facts"), async () => {
       const status = await get("status");
-      const states = Object.entries(status.runs).filter(([, n]) => n > 0).map(([name, n]) => `${count(n)} ${name}`);
-      const webhooks = status.webhooks.map((hook) => h("li", {}, Object.entries(hook).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ")));
+      const states = Object.entries(status.runs)
+        .filter(([, n]) => n > 0)
+        .map(([name, n]) => `${count(n)} ${name}`);
+      const webhooks = status.webhooks.map((hook) =>
+        h(
+          "li",
+          {},
+          Object.entries(hook)
+            .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+            .join(" · "),
+        ),
+      );
       const facts = [
-        ["Version", status.version], ["Running for", duration(status.uptime_s * 1000)], ["Agents", status.agents.join(", ") || "none: see `spile serve --agent`"],
-        ["Commands", status.commands.join(", ") || "none"], ["Runs", states.join(", ") || "none"],
-        ["Live runs", `${status.live} of at most ${status.limits.max_runs}`], ["Connections", `${status.clients} of at most ${status.limits.max_clients}`],
-        ["Free disk", bytes(status.disk_free_bytes)], ["Webhooks", webhooks.length ? h("ul", {}, webhooks) : "none"],
+        ["Version", status.version],
+        ["Running for", duration(status.uptime_s * 1000)],
+        ["Agents", status.agents.join(", ") || "none: see `spile serve --agent`"],
+        ["Commands", status.commands.join(", ") || "none"],
+        ["Runs", states.join(", ") || "none"],
+        ["Live runs", `${status.live} of at most ${status.limits.max_runs}`],
+        ["Connections", `${status.clients} of at most ${status.limits.max_clients}`],
+        ["Free disk", bytes(status.disk_free_bytes)],
+        ["Webhooks", webhooks.length ? h("ul", {}, webhooks) : "none"],
       ];
       return facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
     });

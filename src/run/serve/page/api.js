@@ -47,7 +47,11 @@ export async function request(path, { headers = {}, ...options } = {}) {
 export const get = async (path) => (await request(path)).json();
 
 export async function post(path, body, headers = {}) {
-  const sent = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
+  const sent = {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json", ...headers },
+  };
   return (await request(path, sent)).json();
 }
 

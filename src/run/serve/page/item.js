@@ -16,15 +16,22 @@ export function element(item, view) {
   const at = { "data-at": String(item.at), "data-stream": item.stream.name };
   if (!content) return h("div", { class: "hidden", ...at });
   const whose = item.isFirstOf && (item.depth > 0 ? caller(item) : view.names() && item.stream.name);
-  const raw = h("button", { type: "button", class: "raw", title: "Raw events", "aria-label": "Raw events", onclick: () => view.raw(item) }, "{ }");
+  const raw = h(
+    "button",
+    { type: "button", class: "raw", title: "Raw events", "aria-label": "Raw events", onclick: () => view.raw(item) },
+    "{ }",
+  );
   return h(
     "div",
     { class: `item is-${item.kind} depth-${Math.min(item.depth, MAX_DEPTH)}`, ...at },
-    whose && h("p", { class: "of" }, whose), content, raw,
+    whose && h("p", { class: "of" }, whose),
+    content,
+    raw,
   );
 }
 
-const caller = (item) => (item.caller ? `sub-agent of ${item.caller.name} ${oneLine(item.caller.title, 60)}` : "sub-agent");
+const caller = (item) =>
+  item.caller ? `sub-agent of ${item.caller.name} ${oneLine(item.caller.title, 60)}` : "sub-agent";
 
 const DRAW = {
   turn(item) {
@@ -33,7 +40,12 @@ const DRAW = {
   },
 
   message(item) {
-    return h("div", { class: "prompt message" }, item.by && h("b", {}, `${item.by === "control" ? "message" : item.by}: `), item.text);
+    return h(
+      "div",
+      { class: "prompt message" },
+      item.by && h("b", {}, `${item.by === "control" ? "message" : item.by}: `),
+      item.text,
+    );
   },
 
   answer(item, view) {
@@ -59,14 +71,25 @@ const DRAW = {
     const { change, list, text } = item.input;
     const hasBody = change || list || text || end.output || item.isDenied;
     const line = [
-      h("span", { class: "mark", "aria-hidden": "true" }, end.mark), h("b", { class: "name" }, item.name),
-      h("code", { class: "title", title: visible(item.title) }, item.title),
-      h("span", { class: "words" }, item.end ? h("span", { class: "hidden" }, LOOKS[end.look]) : h("span", {}, "runs"), end.words),
+      h("span", { class: "mark", "aria-hidden": "true" }, end.mark),
+      h("b", { class: "name" }, item.name),
+      item.title && h("code", { class: "title", title: visible(item.title) }, item.title),
+      h(
+        "span",
+        { class: "words" },
+        item.end ? h("span", { class: "hidden" }, LOOKS[end.look]) : h("span", {}, "runs"),
+        end.words,
+      ),
     ];
-    if (!hasBody) return h("div", { class: `call ${end.look}`, "data-call": item.id }, h("div", { class: "line" }, line));
+    if (!hasBody)
+      return h("div", { class: `call ${end.look}`, "data-call": item.id }, h("div", { class: "line" }, line));
     const isSmall = change ? change.split("\n").length <= MAX_CHANGE : Boolean(list);
     const isOpen = item.isToggled ? item.isOpen : isSmall || end.look === "bad";
-    const fold = h("details", { class: `call ${end.look}`, "data-call": item.id, open: isOpen }, h("summary", { class: "line" }, line));
+    const fold = h(
+      "details",
+      { class: `call ${end.look}`, "data-call": item.id, open: isOpen },
+      h("summary", { class: "line" }, line),
+    );
     let isFilled = false;
     const show = () => {
       if (!isFilled && fold.open) fold.append(...body(item, end));
@@ -86,7 +109,11 @@ const DRAW = {
 
   notice(item) {
     if (!item.isLog) return item.lines.map(({ look, words }) => h("p", { class: "line " + look }, words));
-    const fold = h("details", { class: "log", open: item.isOpen }, h("summary", {}, "Log · " + oneLine(item.lines[0].words, 90)));
+    const fold = h(
+      "details",
+      { class: "log", open: item.isOpen },
+      h("summary", {}, "Log · " + oneLine(item.lines[0].words, 90)),
+    );
     const show = () => {
       item.isOpen = fold.open;
       if (fold.open && fold.childElementCount === 1) fold.append(...item.lines.map(({ words }) => h("p", {}, words)));
@@ -98,15 +125,36 @@ const DRAW = {
 
   end(item) {
     const usage = usageAndCost(item.usage) || item.tokens;
-    const first = h("p", {}, h("b", { class: "outcome" }, item.outcome), " ", item.took, item.reason && h("span", { class: "reason" }, " " + item.reason), usage && h("span", { class: "usage" }, usage));
-    const { files, more } = item;
-    const changed = files.length > 0 && h(
-      "details", { class: "files" }, h("summary", {}, `${files.length + more} changed file${files.length + more === 1 ? "" : "s"}`),
-      h("ul", {}, files.map((file) => h("li", {}, h("code", {}, file))), more > 0 && h("li", {}, `and ${more} more`)),
+    const first = h(
+      "p",
+      {},
+      h("b", { class: "outcome" }, item.outcome),
+      " ",
+      item.took,
+      item.reason && h("span", { class: "reason" }, " " + item.reason),
+      usage && h("span", { class: "usage" }, usage),
     );
+    const { files, more } = item;
+    const changed =
+      files.length > 0 &&
+      h(
+        "details",
+        { class: "files" },
+        h("summary", {}, `${files.length + more} changed file${files.length + more === 1 ? "" : "s"}`),
+        h(
+          "ul",
+          {},
+          files.map((file) => h("li", {}, h("code", {}, file))),
+          more > 0 && h("li", {}, `and ${more} more`),
+        ),
+      );
     return h(
-      "footer", { class: "end " + item.look, "data-outcome": item.outcome, "data-turn": String(item.usage.turn) },
-      first, item.timing && times(item.timing), changed, item.stderr.trim() && h("pre", { class: "why", tabindex: "0" }, item.stderr),
+      "footer",
+      { class: "end " + item.look, "data-outcome": item.outcome, "data-turn": String(item.usage.turn) },
+      first,
+      item.timing && times(item.timing),
+      changed,
+      item.stderr.trim() && h("pre", { class: "why", tabindex: "0" }, item.stderr),
     );
   },
 };
@@ -128,8 +176,11 @@ function body(item, end) {
   if (text) parts.push(h("pre", { class: "in", tabindex: "0" }, text));
   // Of a change that was made the output says no more.
   if (end.output && (change || list) && end.look === "ok") {
-    parts.push(h("details", { class: "log" }, h("summary", {}, "Output"), h("pre", { class: "out", tabindex: "0" }, end.output)));
-  } else if (end.output) parts.push(h("pre", { class: end.look === "bad" ? "out why" : "out", tabindex: "0" }, end.output));
+    parts.push(
+      h("details", { class: "log" }, h("summary", {}, "Output"), h("pre", { class: "out", tabindex: "0" }, end.output)),
+    );
+  } else if (end.output)
+    parts.push(h("pre", { class: end.look === "bad" ? "out why" : "out", tabindex: "0" }, end.output));
   return parts;
 }
 
@@ -140,10 +191,24 @@ function difference(change) {
 }
 
 function plan(entries) {
-  return h("ul", { class: "plan" }, entries.map(({ state, words }) => {
-    const box = h("input", { type: "checkbox", disabled: true, checked: state === "x", "aria-label": { x: "done", ">": "in work", "-": "given up" }[state] ?? "open" });
-    return h("li", { "data-state": state }, box, state === "-" ? h("s", {}, words) : state === ">" ? h("b", {}, words) : words);
-  }));
+  return h(
+    "ul",
+    { class: "plan" },
+    entries.map(({ state, words }) => {
+      const box = h("input", {
+        type: "checkbox",
+        disabled: true,
+        checked: state === "x",
+        "aria-label": { x: "done", ">": "in work", "-": "given up" }[state] ?? "open",
+      });
+      return h(
+        "li",
+        { "data-state": state },
+        box,
+        state === "-" ? h("s", {}, words) : state === ">" ? h("b", {}, words) : words,
+      );
+    }),
+  );
 }
 
 /** Timeline of a turn, with a legend. */
@@ -151,7 +216,9 @@ export function times(timing) {
   const shares = timing.shares();
   if (!shares.length) return [];
   const total = shares.reduce((sum, { ms }) => sum + ms, 0);
-  const legend = shares.map(({ name, of, ms, took }) => h("li", { "data-ms": String(ms), "data-class": name }, h("i", { class: "c-" + name }), `${of} `, h("b", {}, took)));
+  const legend = shares.map(({ name, of, ms, took }) =>
+    h("li", { "data-ms": String(ms), "data-class": name }, h("i", { class: "c-" + name }), `${of} `, h("b", {}, took)),
+  );
   return [
     bar(timing.stretches, shares.map(({ of, took }) => `${of} ${took}`).join(", ")),
     h("ul", { class: "legend" }, legend, h("li", { class: "sum" }, "together ", h("b", {}, duration(total)))),

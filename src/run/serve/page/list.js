@@ -15,7 +15,17 @@ const REFRESH = 700;
 const SILENT = 15000;
 
 /** Kinds of statuses that change what the list shows. */
-const TELLING = ["session", "exit", "queued", "permission", "message", "stopped", "continued", "cancel_requested", "redirected"];
+const TELLING = [
+  "session",
+  "exit",
+  "queued",
+  "permission",
+  "message",
+  "stopped",
+  "continued",
+  "cancel_requested",
+  "redirected",
+];
 
 export class List {
   runs = new Map();
@@ -72,7 +82,10 @@ export class List {
   refresh(stream) {
     if (this.#due.has(stream)) return;
     const wait = Math.max(20, (this.#asked.get(stream) ?? -REFRESH) + REFRESH - performance.now());
-    this.#due.set(stream, setTimeout(() => this.#look(stream), wait));
+    this.#due.set(
+      stream,
+      setTimeout(() => this.#look(stream), wait),
+    );
   }
 
   async #look(stream) {
@@ -120,8 +133,10 @@ export class List {
     const sum = usage.total_tokens ?? (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0);
     const started = Date.parse(info.started);
     const facts = [
-      info.agent || oneLine((info.argv ?? [])[0]?.split("/").at(-1) ?? "", 20), Number.isNaN(started) ? "" : age(Date.now() - started),
-      sum > 0 && `${sum < 10000 ? count(sum) : count(Math.round(sum / 1000)) + "k"} tokens`, cost(info.cost_usd),
+      info.agent || oneLine((info.argv ?? [])[0]?.split("/").at(-1) ?? "", 20),
+      Number.isNaN(started) ? "" : age(Date.now() - started),
+      sum > 0 && `${sum < 10000 ? count(sum) : count(Math.round(sum / 1000)) + "k"} tokens`,
+      cost(info.cost_usd),
     ];
     setText(row.parts.facts, facts.filter(Boolean).join(" · "));
     row.firstChild.setAttribute("aria-current", String(this.app.isOpen(info.stream)));
@@ -134,9 +149,29 @@ export class List {
   }
 
   #row(stream) {
-    const parts = { dot: h("span", { "aria-hidden": "true" }), name: h("b"), state: h("span", { class: "state" }), facts: h("small") };
-    const open = h("button", { type: "button", class: "run", onclick: (event) => (event.ctrlKey || event.metaKey ? this.app.openBeside(stream) : this.app.open(stream)) }, parts.dot, parts.name, parts.state, parts.facts);
-    const beside = h("button", { type: "button", class: "beside", title: "Open beside", onclick: () => this.app.openBeside(stream) }, "◫");
+    const parts = {
+      dot: h("span", { "aria-hidden": "true" }),
+      name: h("b"),
+      state: h("span", { class: "state" }),
+      facts: h("small"),
+    };
+    const open = h(
+      "button",
+      {
+        type: "button",
+        class: "run",
+        onclick: (event) => (event.ctrlKey || event.metaKey ? this.app.openBeside(stream) : this.app.open(stream)),
+      },
+      parts.dot,
+      parts.name,
+      parts.state,
+      parts.facts,
+    );
+    const beside = h(
+      "button",
+      { type: "button", class: "beside", title: "Open beside", onclick: () => this.app.openBeside(stream) },
+      "◫",
+    );
     beside.setAttribute("aria-label", `Open ${stream} beside`);
     const row = h("li", { "data-stream": stream }, open, beside);
     row.parts = parts;
@@ -146,7 +181,16 @@ export class List {
   /** Puts the rows into their order, with those that the filter leaves. */
   #order() {
     const wanted = byId("filter").value.trim().toLowerCase();
-    const matches = (info) => [info.stream, info.label, info.title, info.agent, info.state, STATES[stateOf(info)]?.[0], ...(info.argv ?? [])].some((text) => text?.toLowerCase().includes(wanted));
+    const matches = (info) =>
+      [
+        info.stream,
+        info.label,
+        info.title,
+        info.agent,
+        info.state,
+        STATES[stateOf(info)]?.[0],
+        ...(info.argv ?? []),
+      ].some((text) => text?.toLowerCase().includes(wanted));
     const started = ({ started, stream }) => `${started} ${stream}`;
     const runs = [...this.runs.values()].sort((a, b) => b.alive - a.alive || (started(a) < started(b) ? 1 : -1));
     const shown = runs.filter(matches);

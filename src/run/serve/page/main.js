@@ -190,7 +190,10 @@ class App {
 
   #tellWait() {
     const seconds = Math.max(0, Math.ceil((this.retryAt - performance.now()) / 1000));
-    setText(byId("lost-why"), `No connection: ${this.why}. ${seconds ? `Trying again in ${seconds} s. ` : "Trying again. "}Runs go on.`);
+    setText(
+      byId("lost-why"),
+      `No connection: ${this.why}. ${seconds ? `Trying again in ${seconds} s. ` : "Trying again. "}Runs go on.`,
+    );
   }
 
   #tick() {

@@ -22,7 +22,11 @@ function blocks(lines, depth) {
   const out = [];
   let at = 0;
   const starts = (line) =>
-    line.trim() === "" || FENCE.test(line) || HEADING.test(line) || RULE.test(line) || (depth < MAX_DEPTH && (QUOTE.test(line) || ITEM.test(line)));
+    line.trim() === "" ||
+    FENCE.test(line) ||
+    HEADING.test(line) ||
+    RULE.test(line) ||
+    (depth < MAX_DEPTH && (QUOTE.test(line) || ITEM.test(line)));
   while (at < lines.length) {
     const line = lines[at];
     const fence = FENCE.exec(line);
@@ -38,17 +42,39 @@ function blocks(lines, depth) {
     } else if (QUOTE.test(line) && depth < MAX_DEPTH) {
       const begin = at;
       while (at < lines.length && (QUOTE.test(lines[at]) || !starts(lines[at]))) at++;
-      out.push(h("blockquote", {}, blocks(lines.slice(begin, at).map((line) => line.replace(QUOTE, "")), depth + 1)));
+      out.push(
+        h(
+          "blockquote",
+          {},
+          blocks(
+            lines.slice(begin, at).map((line) => line.replace(QUOTE, "")),
+            depth + 1,
+          ),
+        ),
+      );
     } else if (ITEM.test(line) && depth < MAX_DEPTH) at = list(lines, at, depth, out);
     else if (line.includes("|") && DELIMITERS.test(lines[at + 1] ?? "")) at = table(lines, at, out);
     else if (/^ {4}/.test(line)) {
       const begin = at;
       while (at < lines.length && (/^ {4}/.test(lines[at]) || lines[at].trim() === "")) at++;
-      out.push(h("pre", { class: "code", tabindex: "0" }, lines.slice(begin, at).map((line) => line.slice(4)).join("\n").trimEnd()));
+      out.push(
+        h(
+          "pre",
+          { class: "code", tabindex: "0" },
+          lines
+            .slice(begin, at)
+            .map((line) => line.slice(4))
+            .join("\n")
+            .trimEnd(),
+        ),
+      );
     } else {
       const begin = at++;
       while (at < lines.length && !starts(lines[at]) && !/^ {0,3}=+\s*$/.test(lines[at])) at++;
-      const text = lines.slice(begin, at).map((line) => line.trimStart()).join("\n");
+      const text = lines
+        .slice(begin, at)
+        .map((line) => line.trimStart())
+        .join("\n");
       const isTitle = at < lines.length && /^ {0,3}=+\s*$/.test(lines[at]);
       if (isTitle) at++;
       out.push(h(isTitle ? "h3" : "p", {}, inline(text)));
@@ -62,7 +88,8 @@ function code(lines, at, [, mark, language], out) {
   const closes = new RegExp(`^ {0,3}\\${mark[0]}{${mark.length},}\\s*$`);
   for (at = begin; at < lines.length && !closes.test(lines[at]); at++);
   const text = lines.slice(begin, at).join("\n");
-  if (text !== "" || at < lines.length) out.push(h("pre", { class: "code", tabindex: "0", "data-language": language || null }, text));
+  if (text !== "" || at < lines.length)
+    out.push(h("pre", { class: "code", tabindex: "0", "data-language": language || null }, text));
   return at + 1;
 }
 
@@ -84,7 +111,15 @@ function list(lines, at, depth, out) {
         if (after === undefined || after.length - after.trimStart().length < width) break;
         own.push("");
       } else if (indent >= Math.min(width, 2)) own.push(line.slice(Math.min(indent, width)));
-      else if (own.at(-1) === "" || ITEM.test(line) || FENCE.test(line) || HEADING.test(line) || QUOTE.test(line) || RULE.test(line)) break;
+      else if (
+        own.at(-1) === "" ||
+        ITEM.test(line) ||
+        FENCE.test(line) ||
+        HEADING.test(line) ||
+        QUOTE.test(line) ||
+        RULE.test(line)
+      )
+        break;
       else own.push(line);
     }
     items.push(item(own, depth));
@@ -102,17 +137,37 @@ function item(lines, depth) {
   const content = blocks(lines, depth + 1);
   // A single paragraph needs no space around it.
   if (content[0]?.tagName === "P") content.splice(0, 1, ...content[0].childNodes);
-  const check = box && h("input", { type: "checkbox", disabled: true, checked: box[1] !== " ", "aria-label": box[1] === " " ? "open" : "done" });
+  const check =
+    box &&
+    h("input", {
+      type: "checkbox",
+      disabled: true,
+      checked: box[1] !== " ",
+      "aria-label": box[1] === " " ? "open" : "done",
+    });
   return h("li", box ? { class: "check" } : {}, check, content);
 }
 
 function table(lines, at, out) {
-  const cells = (line) => line.trim().replace(/^\||(?<!\\)\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
+  const cells = (line) =>
+    line
+      .trim()
+      .replace(/^\||(?<!\\)\|$/g, "")
+      .split(/(?<!\\)\|/)
+      .map((cell) => cell.trim().replaceAll("\\|", "|"));
   const sides = cells(lines[at + 1]).map((cell) => (/^:.*:$/.test(cell) ? "centre" : /:$/.test(cell) ? "right" : null));
-  const row = (line, tag) => h("tr", {}, cells(line).slice(0, sides.length).map((cell, n) => h(tag, { class: sides[n] }, inline(cell))));
+  const row = (line, tag) =>
+    h(
+      "tr",
+      {},
+      cells(line)
+        .slice(0, sides.length)
+        .map((cell, n) => h(tag, { class: sides[n] }, inline(cell))),
+    );
   const head = row(lines[at], "th");
   const body = [];
-  for (at += 2; at < lines.length && lines[at].includes("|") && lines[at].trim() !== ""; at++) body.push(row(lines[at], "td"));
+  for (at += 2; at < lines.length && lines[at].includes("|") && lines[at].trim() !== ""; at++)
+    body.push(row(lines[at], "td"));
   out.push(h("div", { class: "table", tabindex: "0" }, h("table", {}, h("thead", {}, head), h("tbody", {}, body))));
   return at;
 }
@@ -140,7 +195,8 @@ function inline(text) {
     const groups = match.groups;
     out.push(text.slice(last, match.index));
     last = match.index + match[0].length;
-    if (groups.code !== undefined) out.push(h("code", {}, groups.code.replace(/^ (.*\S.*) $/s, "$1").replaceAll("\n", " ")));
+    if (groups.code !== undefined)
+      out.push(h("code", {}, groups.code.replace(/^ (.*\S.*) $/s, "$1").replaceAll("\n", " ")));
     else if (groups.escaped) out.push(groups.escaped);
     else if (groups.target !== undefined) out.push(link(inline(groups.text), groups.text, groups.target));
     else if (groups.auto) out.push(link([groups.auto], groups.auto, groups.auto));
@@ -162,5 +218,8 @@ function link(content, text, target) {
   const isHarmless = /^(https?:\/\/|mailto:)/i.test(target);
   const shown = text.trim() === target || target === "" ? "" : h("span", { class: "target" }, ` (${target})`);
   if (!isHarmless) return [content, shown];
-  return [h("a", { href: target, target: "_blank", rel: "noopener noreferrer nofollow" }, content.length ? content : target), shown];
+  return [
+    h("a", { href: target, target: "_blank", rel: "noopener noreferrer nofollow" }, content.length ? content : target),
+    shown,
+  ];
 }

@@ -21,9 +21,18 @@ export class Pane {
   constructor(stream, app) {
     this.stream = stream;
     this.app = app;
-    this.view = { isPlain: false, names: () => this.run.hasStreams(), redraw: (items) => items.forEach((item) => this.scroll.on(item, "changed")), raw: (item) => this.#raw(item) };
+    this.view = {
+      isPlain: false,
+      names: () => this.run.hasStreams(),
+      redraw: (items) => items.forEach((item) => this.scroll.on(item, "changed")),
+      raw: (item) => this.#raw(item),
+    };
     this.#build();
-    this.scroll = new Scroll(this.box, (item) => element(item, this.view), () => this.#onFollow());
+    this.scroll = new Scroll(
+      this.box,
+      (item) => element(item, this.view),
+      () => this.#onFollow(),
+    );
     this.reset();
   }
 
@@ -45,17 +54,28 @@ export class Pane {
     this.meta = h("p", { class: "meta" });
     this.plain = button("Show Markdown as it is written", () => this.#setPlain(), { "aria-pressed": "false" });
     const menu = h(
-      "details", { class: "menu" }, h("summary", { "aria-label": "More", title: "More" }, icon(MORE)),
+      "details",
+      { class: "menu" },
+      h("summary", { "aria-label": "More", title: "More" }, icon(MORE)),
       h(
-        "div", {}, this.plain, button("Download as HTML", () => this.#download("html", "html")),
-        button("Download as Markdown", () => this.#download("markdown", "md")), button("Download the events", () => this.#download("events", "ndjson")),
-        button("Copy the id", () => navigator.clipboard?.writeText(this.stream)), button("Delete the run", () => this.#delete(), { class: "delete" }),
+        "div",
+        {},
+        this.plain,
+        button("Download as HTML", () => this.#download("html", "html")),
+        button("Download as Markdown", () => this.#download("markdown", "md")),
+        button("Download the events", () => this.#download("events", "ndjson")),
+        button("Copy the id", () => navigator.clipboard?.writeText(this.stream)),
+        button("Delete the run", () => this.#delete(), { class: "delete" }),
       ),
     );
     menu.addEventListener("click", (event) => event.target.closest("button") && (menu.open = false));
     this.questions = h("div", { class: "questions" });
     this.box = h("div", { class: "items", tabindex: "0", role: "region", "aria-label": "Events of the run" });
-    this.earlier = h("p", { class: "earlier", hidden: true }, "Earlier events are left out to save memory. “More” has the whole run as a file.");
+    this.earlier = h(
+      "p",
+      { class: "earlier", hidden: true },
+      "Earlier events are left out to save memory. “More” has the whole run as a file.",
+    );
     this.jump = button("↓ To the end", () => this.scroll.toEnd(), { class: "jump", hidden: true });
     this.now = h("p", { class: "now" });
     this.message = h("p", { class: "problem", role: "alert" });
@@ -68,10 +88,24 @@ export class Pane {
     this.again = button("Continue in a new run", () => this.#continue(), { class: "main", title: "Ctrl+Enter" });
     const actions = h("div", { class: "actions" }, this.redirect, this.stop, this.send, this.again);
     this.form = h("div", { class: "write" }, this.message, this.text, actions);
-    const close = button(icon(CLOSE), () => this.app.close(this), { class: "close", "aria-label": "Close this run", title: "Close" });
+    const close = button(icon(CLOSE), () => this.app.close(this), {
+      class: "close",
+      "aria-label": "Close this run",
+      title: "Close",
+    });
     const back = button("‹ Runs", () => this.app.close(this), { class: "back" });
     const head = h("header", {}, back, h("div", { class: "heading" }, this.title, this.chip, menu, close), this.meta);
-    this.element = h("section", { class: "pane", "data-stream": this.stream }, head, this.questions, this.earlier, this.box, this.jump, this.now, this.form);
+    this.element = h(
+      "section",
+      { class: "pane", "data-stream": this.stream },
+      head,
+      this.questions,
+      this.earlier,
+      this.box,
+      this.jump,
+      this.now,
+      this.form,
+    );
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && menu.open && (menu.open = false));
   }
 
@@ -86,8 +120,13 @@ export class Pane {
     this.chip.className = "chip " + look;
     setText(this.chip, word);
     const parts = [
-      name !== this.stream && this.stream, info.agent || info.argv?.[0], info.started && `started ${age(Date.now() - Date.parse(info.started))} ago`.replace("now ago", "now"),
-      info.turns > 0 && plural(info.turns, "turn"), tokens(info.usage), cost(info.cost_usd), info.cwd,
+      name !== this.stream && this.stream,
+      info.agent || info.argv?.[0],
+      info.started && `started ${age(Date.now() - Date.parse(info.started))} ago`.replace("now ago", "now"),
+      info.turns > 0 && plural(info.turns, "turn"),
+      tokens(info.usage),
+      cost(info.cost_usd),
+      info.cwd,
     ];
     setText(this.meta, parts.filter(Boolean).join(" · "));
     this.#ask(info.questions ?? []);
@@ -105,17 +144,30 @@ export class Pane {
     const key = questions.map(({ id }) => id).join(" ");
     if (this.asked === key) return;
     this.asked = key;
-    fill(this.questions, questions.map((question) => {
-      const { id, tool, title } = question;
-      const answer = (allow) => this.#act(() => post(runPath(this.stream, `/permissions/${encodeURIComponent(id)}`), { allow }));
-      return h(
-        "div", { class: "question", role: "group", "aria-label": "Question for permission" },
-        h("p", {}, "May the agent use ", h("b", {}, tool ?? "a tool"), "?", title && h("code", {}, title)),
-        h("button", { type: "button", class: "main", onclick: () => answer(true) }, "Allow"),
-        h("button", { type: "button", onclick: () => answer(false) }, "Deny"),
-      );
-    }));
-    for (const { tool, title } of questions) announce(`${this.title.textContent} asks for permission: ${tool ?? ""} ${oneLine(title ?? "", 100)}`);
+    fill(
+      this.questions,
+      questions.map((question) => {
+        const { id, tool, title } = question;
+        const answer = (allow) =>
+          this.#act(() => post(runPath(this.stream, `/permissions/${encodeURIComponent(id)}`), { allow }));
+        return h(
+          "div",
+          { class: "question", role: "group", "aria-label": "Question for permission" },
+          h(
+            "p",
+            {},
+            "May the agent use ",
+            h("b", {}, tool ?? "a tool"),
+            "?",
+            title && title !== tool && h("code", {}, title),
+          ),
+          h("button", { type: "button", class: "main", onclick: () => answer(true) }, "Allow"),
+          h("button", { type: "button", onclick: () => answer(false) }, "Deny"),
+        );
+      }),
+    );
+    for (const { tool, title } of questions)
+      announce(`${this.title.textContent} asks for permission: ${oneLine(title || tool || "", 100)}`);
   }
 
   /** Session that a new run can continue. */
@@ -238,10 +290,22 @@ export class Pane {
     if (this.info.questions?.length) words = "waits for your answer";
     else if (silent >= SILENT) {
       const waits = timing.stretches.every(([name]) => name === "start");
-      words = call ? `a call runs (${call.name}), silent for ${silence(silent)}` : waits ? `waits for the model for ${silence(silent)}` : `quiet for ${silence(silent)}`;
+      words = call
+        ? `a call runs (${call.name}), silent for ${silence(silent)}`
+        : waits
+          ? `waits for the model for ${silence(silent)}`
+          : `quiet for ${silence(silent)}`;
     } else if (call) words = `a call runs: ${call.name}`;
-    const label = timing.shares().map(({ of, took }) => `${of} ${took}`).join(", ");
-    fill(this.now, h("span", { class: "dot", "aria-hidden": "true" }), h("span", {}, `${duration(passed)} · ${words}`), timing.stretches.length > 0 && bar(timing.stretches, label));
+    const label = timing
+      .shares()
+      .map(({ of, took }) => `${of} ${took}`)
+      .join(", ");
+    fill(
+      this.now,
+      h("span", { class: "dot", "aria-hidden": "true" }),
+      h("span", {}, `${duration(passed)} · ${words}`),
+      timing.stretches.length > 0 && bar(timing.stretches, label),
+    );
   }
 
   #onFollow() {
@@ -256,7 +320,9 @@ export class Pane {
     dialog.showModal();
     try {
       const from = item.place.includes("@") ? item.place : "start";
-      const answer = await request(runPath(this.stream, `/events?until=now&from=${encodeURIComponent(from)}`), { headers: { Accept: "application/x-ndjson" } });
+      const answer = await request(runPath(this.stream, `/events?until=now&from=${encodeURIComponent(from)}`), {
+        headers: { Accept: "application/x-ndjson" },
+      });
       fill(out, (await rawLines(answer, item)).join("\n"));
     } catch (error) {
       fill(out, error.message);
@@ -268,7 +334,7 @@ export class Pane {
 async function rawLines(answer, item) {
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   const lines = [];
-  for (let rest = ""; ; ) {
+  for (let rest = ""; ;) {
     const { value, done } = await reader.read();
     if (done) return lines;
     const all = (rest + value).split("\n");
@@ -277,7 +343,7 @@ async function rawLines(answer, item) {
       const event = JSON.parse(line);
       const isOwn = (event.stream ?? "") === item.stream.name && !(event.seq < item.firstSeq);
       if (isOwn && belongs(event, item)) lines.push(line);
-      if (event.stream === item.stream.name && event.seq >= (item.lastSeq ?? 0) || lines.length >= MAX_RAW) {
+      if ((event.stream === item.stream.name && event.seq >= (item.lastSeq ?? 0)) || lines.length >= MAX_RAW) {
         reader.cancel();
         return lines;
       }
@@ -296,4 +362,3 @@ export const nameOf = (info) => info.label || oneLine(info.title ?? "", 80) || i
 
 /** State of a run for people: a question comes before all else. */
 export const stateOf = (info) => (info.alive && info.questions?.length ? "asking" : info.state);
-

@@ -55,7 +55,12 @@ export class Pieces {
     this.#line = "";
     const fence = FENCE.exec(line);
     if (fence && !this.#fence) this.#fence = line.trim();
-    else if (fence && !fence[2].trim() && fence[1][0] === this.#fence[0] && fence[1].length >= FENCE.exec(this.#fence)[1].length) {
+    else if (
+      fence &&
+      !fence[2].trim() &&
+      fence[1][0] === this.#fence[0] &&
+      fence[1].length >= FENCE.exec(this.#fence)[1].length
+    ) {
       this.#fence = "";
     }
     // An indented line may go on with a list, and needs what stands before it.

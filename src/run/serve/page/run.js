@@ -12,8 +12,19 @@ const MAX_HELD = 48 << 20;
 const SILENT = ["usage", "redacted", "heartbeat", "stalled", "session"];
 
 const LOOKS = {
-  error: "bad", warning: "warn", rate_limit: "warn", retry: "warn", permission: "warn", retracted: "warn", diagnostic: "warn",
-  gap: "warn", cancel_requested: "warn", cancel_refused: "warn", redirected: "warn", detached_writers: "warn", stopped: "warn",
+  error: "bad",
+  warning: "warn",
+  rate_limit: "warn",
+  retry: "warn",
+  permission: "warn",
+  retracted: "warn",
+  diagnostic: "warn",
+  gap: "warn",
+  cancel_requested: "warn",
+  cancel_refused: "warn",
+  redirected: "warn",
+  detached_writers: "warn",
+  stopped: "warn",
 };
 
 /** One of the streams of a run; most runs have one. */
@@ -57,7 +68,13 @@ export class Run {
   /** Open turn of the main stream, if there is one: its timing, and whether a call is open. */
   open() {
     const stream = this.#streams.get(this.stream);
-    return stream?.timing && { timing: stream.timing, calls: [...stream.calls.values()].filter((item) => !item.end), time: stream.time };
+    return (
+      stream?.timing && {
+        timing: stream.timing,
+        calls: [...stream.calls.values()].filter((item) => !item.end),
+        time: stream.time,
+      }
+    );
   }
 
   /** Takes an event, and the place before it. */
@@ -94,10 +111,15 @@ export class Run {
     stream.lastTokens = "";
     stream.blocks.clear();
     stream.calls.clear();
-    this.#add({ kind: "turn", event, stream, place }, {
-      turn: event.turn, ts: event.ts, prompt: event.prompt ?? "",
-      words: [event.runtime, event.model, event.session && "session " + event.session].filter(Boolean).join(" · "),
-    });
+    this.#add(
+      { kind: "turn", event, stream, place },
+      {
+        turn: event.turn,
+        ts: event.ts,
+        prompt: event.prompt ?? "",
+        words: [event.runtime, event.model, event.session && "session " + event.session].filter(Boolean).join(" · "),
+      },
+    );
   }
 
   on_text_delta(at) {
@@ -138,10 +160,17 @@ export class Run {
     const { event, stream } = at;
     const call = event.tool ?? {};
     const title = tool.title(call);
-    const item = this.#add({ kind: "call", ...at }, {
-      id: call.id, name: tool.name(call), tool: call.kind, title: oneLine(tool.local(title, call.kind, stream.cwd)),
-      input: tool.input(call, title), began: stream.time,
-    });
+    const item = this.#add(
+      { kind: "call", ...at },
+      {
+        id: call.id,
+        name: tool.name(call),
+        tool: call.kind,
+        title: oneLine(tool.local(title, call.kind, stream.cwd)),
+        input: tool.input(call, title),
+        began: stream.time,
+      },
+    );
     this.held += JSON.stringify(item.input).length;
     stream.calls.set(call.id, item);
   }
@@ -152,13 +181,23 @@ export class Run {
     let item = stream.calls.get(call.id);
     if (!item) {
       const title = oneLine(tool.local(tool.title(call), call.kind, stream.cwd));
-      item = this.#add({ kind: "call", ...at }, { id: call.id, name: tool.name(call), tool: call.kind, title, input: {} });
+      item = this.#add(
+        { kind: "call", ...at },
+        { id: call.id, name: tool.name(call), tool: call.kind, title, input: {} },
+      );
     }
     const took = event.duration_ms ?? (item.began === undefined ? undefined : stream.time - item.began || undefined);
     const end = tool.finish(event);
     item.inner?.end(stream.time);
-    const inner = item.inner ? item.inner.longest().map(([name, ms]) => `${name} ${duration(ms)}`).join(", ") : "";
-    end.words = [end.words, took === undefined ? "" : duration(took), inner && "sub-agent: " + inner].filter(Boolean).join(", ");
+    const inner = item.inner
+      ? item.inner
+          .longest()
+          .map(([name, ms]) => `${name} ${duration(ms)}`)
+          .join(", ")
+      : "";
+    end.words = [end.words, took === undefined ? "" : duration(took), inner && "sub-agent: " + inner]
+      .filter(Boolean)
+      .join(", ");
     item.end = end;
     this.held += end.output.length;
     this.#change(item, event);
@@ -174,7 +213,9 @@ export class Run {
     }
     if (SILENT.includes(kind)) return;
     const message = String(event.message ?? "").trimEnd();
-    const entries = ["entries", "items", "plan", "todos", "steps"].map((key) => data?.[key]).find((list) => Array.isArray(list) && list.length);
+    const entries = ["entries", "items", "plan", "todos", "steps"]
+      .map((key) => data?.[key])
+      .find((list) => Array.isArray(list) && list.length);
     if (kind === "plan" && (entries || Array.isArray(data))) this.#plan(at, entries ?? data);
     else if (kind === "message" && typeof data?.text === "string") this.#message(at, data);
     else if (kind === "progress" && /^[\w.:/-]*$/.test(message) && message !== "thinking") return;
@@ -189,7 +230,10 @@ export class Run {
   /** A message to the agent. The first prompt of a driven run comes before its turn. */
   #message(at, { text, by, id }) {
     this.held += text.length;
-    this.#add({ kind: "message", ...at }, { text: tool.limited(text), by: by === "prompt" ? "" : String(by ?? ""), id });
+    this.#add(
+      { kind: "message", ...at },
+      { text: tool.limited(text), by: by === "prompt" ? "" : String(by ?? ""), id },
+    );
   }
 
   /** A line of little importance joins the one before it. */
@@ -197,7 +241,11 @@ export class Run {
     const last = this.items.at(-1);
     this.held += words.length;
     const line = { look, words: tool.limited(words, 8000) };
-    const joins = last?.kind === "notice" && last.stream === at.stream && last.parent === at.event.parent && last.lines.length < 200;
+    const joins =
+      last?.kind === "notice" &&
+      last.stream === at.stream &&
+      last.parent === at.event.parent &&
+      last.lines.length < 200;
     if (joins && last.isLog === (look === "dim")) {
       last.lines.push(line);
       this.#change(last, at.event);
@@ -226,10 +274,21 @@ export class Run {
     stream.timing = undefined;
     timing?.end(stream.time);
     const took = event.duration_ms ?? (timing ? stream.time - timing.began : undefined);
-    this.#add({ kind: "end", ...at }, {
-      outcome, look, reason, timing, took: took ? duration(took) : "", usage: event, tokens: stream.lastTokens,
-      files: event.files ?? [], more: event.files_more ?? 0, stderr: event.stderr_tail ?? "",
-    });
+    this.#add(
+      { kind: "end", ...at },
+      {
+        outcome,
+        look,
+        reason,
+        timing,
+        took: took ? duration(took) : "",
+        usage: event,
+        tokens: stream.lastTokens,
+        files: event.files ?? [],
+        more: event.files_more ?? 0,
+        stderr: event.stderr_tail ?? "",
+      },
+    );
     stream.blocks.clear();
     stream.calls.clear();
   }
@@ -238,8 +297,17 @@ export class Run {
     const parent = typeof event.parent === "string" ? event.parent : undefined;
     const caller = parent === undefined ? undefined : stream.calls.get(parent);
     const item = {
-      kind, stream, parent, caller, depth: parent === undefined ? 0 : (caller?.depth ?? 0) + 1, number: 0,
-      place, firstSeq: event.seq, lastSeq: event.seq, isOpen: false, ...content,
+      kind,
+      stream,
+      parent,
+      caller,
+      depth: parent === undefined ? 0 : (caller?.depth ?? 0) + 1,
+      number: 0,
+      place,
+      firstSeq: event.seq,
+      lastSeq: event.seq,
+      isOpen: false,
+      ...content,
     };
     const last = this.items.at(-1);
     item.isFirstOf = last?.stream !== stream || last.parent !== parent;
@@ -280,7 +348,8 @@ function noticeWords(event, message) {
     if (Number.isInteger(data?.signal)) return `ended by signal ${data.signal}${killed}`;
     if (data?.lost) return "lost: wrap was killed before the agent had ended";
   }
-  if (kind === "diagnostic") return `unreadable output (${data?.reason ?? message}): ${oneLine(String(data?.text ?? data?.base64 ?? ""))}`;
+  if (kind === "diagnostic")
+    return `unreadable output (${data?.reason ?? message}): ${oneLine(String(data?.text ?? data?.base64 ?? ""))}`;
   if (kind === "info" && message === "user message" && typeof data?.text === "string") return "prompt: " + data.text;
   const shown = message || (data === undefined ? "" : oneLine(JSON.stringify(data), 160));
   return String(kind).replaceAll("_", " ") + (shown && ": " + shown);

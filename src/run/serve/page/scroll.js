@@ -31,6 +31,8 @@ export class Scroll {
     this.#draw = draw;
     this.onFollow = onFollow;
     this.#observer = new IntersectionObserver((entries) => this.#onNear(entries), { root: box, rootMargin: NEAR });
+    // Where the window gets smaller, the end stays in it.
+    new ResizeObserver(() => this.follows && this.toEnd()).observe(box);
     box.addEventListener("scroll", () => this.#onScroll(), { passive: true });
   }
 
@@ -81,7 +83,12 @@ export class Scroll {
     const number = Math.floor(at / GROUP);
     let group = this.#groups.get(number);
     if (!group) {
-      group = { number, element: h("div", { class: "group", "data-group": String(number) }), isDrawn: false, height: 0 };
+      group = {
+        number,
+        element: h("div", { class: "group", "data-group": String(number) }),
+        isDrawn: false,
+        height: 0,
+      };
       this.#groups.set(number, group);
       this.box.append(group.element);
       this.#observer.observe(group.element);

@@ -26,7 +26,10 @@ export class Start {
 
   open() {
     const agents = this.app.agents();
-    fill(byId("start-agent"), agents.map((name, n) => h("option", { value: name }, n === 0 ? `${name} (default)` : name)));
+    fill(
+      byId("start-agent"),
+      agents.map((name, n) => h("option", { value: name }, n === 0 ? `${name} (default)` : name)),
+    );
     byId("start-none").hidden = agents.length > 0;
     byId("start-go").disabled = agents.length === 0;
     setText(byId("start-problem"), "");
@@ -45,14 +48,25 @@ export class Start {
   }
 
   #show() {
-    fill(byId("start-contexts"), this.#context.map((text, n) => {
-      const size = bytes(new TextEncoder().encode(text).length);
-      const remove = h("button", { type: "button", "aria-label": `Remove text ${n + 1}`, onclick: () => {
-        this.#context.splice(n, 1);
-        this.#show();
-      } }, "×");
-      return h("li", {}, h("code", {}, text.slice(0, 60)), ` ${size} `, remove);
-    }));
+    fill(
+      byId("start-contexts"),
+      this.#context.map((text, n) => {
+        const size = bytes(new TextEncoder().encode(text).length);
+        const remove = h(
+          "button",
+          {
+            type: "button",
+            "aria-label": `Remove text ${n + 1}`,
+            onclick: () => {
+              this.#context.splice(n, 1);
+              this.#show();
+            },
+          },
+          "×",
+        );
+        return h("li", {}, h("code", {}, text.slice(0, 60)), ` ${size} `, remove);
+      }),
+    );
   }
 
   async #start() {
@@ -67,8 +81,12 @@ export class Start {
       for (const text of this.#context) context.push((await post("paste", { text })).ref);
       const each = Number(value("start-each"));
       const { streams } = await post("runs", {
-        agent: value("start-agent"), prompt: byId("start-prompt").value, context,
-        ...(value("start-label") && { label: value("start-label") }), ...(value("start-cwd") && { cwd: value("start-cwd") }), ...(each > 1 && { each }),
+        agent: value("start-agent"),
+        prompt: byId("start-prompt").value,
+        context,
+        ...(value("start-label") && { label: value("start-label") }),
+        ...(value("start-cwd") && { cwd: value("start-cwd") }),
+        ...(each > 1 && { each }),
       });
       this.dialog.close();
       byId("start-form").reset();

@@ -94,7 +94,9 @@ export class Timing {
 
   /** Classes that have any time, the longest first. */
   longest() {
-    return CLASSES.map(([name, of]) => [of, this.sums[name]]).filter(([, ms]) => ms > 0).sort((a, b) => b[1] - a[1]);
+    return CLASSES.map(([name, of]) => [of, this.sums[name]])
+      .filter(([, ms]) => ms > 0)
+      .sort((a, b) => b[1] - a[1]);
   }
 
   /** Classes that have any time, with words that sum to the words of the whole. */

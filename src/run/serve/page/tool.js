@@ -7,7 +7,12 @@ import { oneLine } from "./words.js";
 const TELLING = ["command", "cmd", "file_path", "path", "pattern", "query", "url", "description", "prompt", "text"];
 
 /** Keys of the text before and after an edit. */
-const EDITS = [["old_string", "new_string"], ["old_str", "new_str"], ["oldText", "newText"], ["old_text", "new_text"]];
+const EDITS = [
+  ["old_string", "new_string"],
+  ["old_str", "new_str"],
+  ["oldText", "newText"],
+  ["old_text", "new_text"],
+];
 
 /** Arguments that a title shows, and their length. */
 const ARGUMENTS = 12;
@@ -23,7 +28,8 @@ const MAX_TEXT = 65536;
 const MAX_DEPTH = 4;
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
-const isEmpty = (value) => value === null || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
+const isEmpty = (value) =>
+  value === null || value === "" || (typeof value === "object" && Object.keys(value).length === 0);
 const lines = (text) => text.replace(/\r?\n$/, "").split(/\r?\n/);
 
 function parsed(text) {
@@ -50,7 +56,10 @@ export function title(tool) {
   const given = withoutName(String(tool.title ?? "").trim(), own);
   if (given) return command(given);
   const words = tool.input === undefined ? "" : summary(unpacked(tool.input));
-  if (words === "") return (tool.paths ?? []).slice(0, 3).join(", ") + (tool.paths?.length > 3 ? ` and ${tool.paths.length - 3} more` : "");
+  if (words === "")
+    return (
+      (tool.paths ?? []).slice(0, 3).join(", ") + (tool.paths?.length > 3 ? ` and ${tool.paths.length - 3} more` : "")
+    );
   return words === own ? "" : words;
 }
 
@@ -91,13 +100,19 @@ function value(raw, most) {
   if (isObject(raw)) return oneLine(`(${Object.keys(raw).slice(0, ARGUMENTS).join(" ")})`, most);
   if (!Array.isArray(raw) || !raw.length) return JSON.stringify(raw);
   if (raw.some((item) => typeof item === "object" && item)) return `(${raw.length} item${raw.length === 1 ? "" : "s"})`;
-  return oneLine(raw.slice(0, ARGUMENTS).map((item) => value(item, ARGUMENT)).join(", "), most);
+  return oneLine(
+    raw
+      .slice(0, ARGUMENTS)
+      .map((item) => value(item, ARGUMENT))
+      .join(", "),
+    most,
+  );
 }
 
 /** A command line without the shell that runs it and without `cd ... &&` before it. */
 export function command(line) {
   let rest = inShell(line) ?? line;
-  for (let next; (next = behindCd(rest)); ) rest = next;
+  for (let next; (next = behindCd(rest));) rest = next;
   return rest;
 }
 
@@ -105,10 +120,15 @@ export function command(line) {
 function inShell(line) {
   const [, path, after] = /^(\S+) (.*)$/s.exec(line) ?? [];
   if (!path) return undefined;
-  const program = path.split(/[/\\]/).at(-1).toLowerCase().replace(/\.exe$/, "");
+  const program = path
+    .split(/[/\\]/)
+    .at(-1)
+    .toLowerCase()
+    .replace(/\.exe$/, "");
   if (program === "env") return inShell(after.trimStart());
-  if (!["sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "cmd", "powershell", "pwsh"].includes(program)) return undefined;
-  for (let rest = after; ; ) {
+  if (!["sh", "bash", "zsh", "dash", "ksh", "fish", "ash", "cmd", "powershell", "pwsh"].includes(program))
+    return undefined;
+  for (let rest = after; ;) {
     const [, word, next] = /^\s*(\S+)\s+(.*)$/s.exec(rest) ?? [];
     if (!word || !/^[-/]/.test(word)) return undefined;
     const flag = word.toLowerCase();
@@ -144,18 +164,28 @@ export function input(tool, title) {
   if (edit) return { change: limited(edit) };
   const known = Object.values(fields).filter((value) => !isEmpty(value));
   if (isObject(given) && known.length === 0) return {};
-  const only = known.length === 1 ? (typeof known[0] === "string" ? known[0] : JSON.stringify(known[0])).trim() : undefined;
+  const only =
+    known.length === 1 ? (typeof known[0] === "string" ? known[0] : JSON.stringify(known[0])).trim() : undefined;
   if (only !== undefined && (only === title || command(only) === title)) return {};
   const text = readable(given).trim();
   return text === "" || text === title ? {} : { text: limited(text) };
 }
 
-export const isPlan = (list) => Array.isArray(list) && list.length > 0 && list.every((entry) => isObject(entry) && "status" in entry);
+export const isPlan = (list) =>
+  Array.isArray(list) && list.length > 0 && list.every((entry) => isObject(entry) && "status" in entry);
 
 /** Entry of a plan: its state (`x` done, `>` in work, `-` given up, or a space) and its words. */
 export function planEntry(entry) {
   if (!isObject(entry)) return { state: " ", words: oneLine(words(entry) || JSON.stringify(entry)) };
-  const states = { completed: "x", done: "x", in_progress: ">", inProgress: ">", active: ">", cancelled: "-", skipped: "-" };
+  const states = {
+    completed: "x",
+    done: "x",
+    in_progress: ">",
+    inProgress: ">",
+    active: ">",
+    cancelled: "-",
+    skipped: "-",
+  };
   const key = ["content", "step", "text", "title", "description"].find((key) => typeof entry[key] === "string");
   return {
     state: states[entry.status] ?? (entry.completed === true ? "x" : " "),
@@ -175,14 +205,19 @@ function change(given, fields, tool) {
     });
     if (all.length && all.every(Boolean)) return all.join("\n");
   }
-  const patch = ["patch", "diff", "unified_diff", "input"].map((key) => fields[key]).concat(given).find((text) => typeof text === "string");
+  const patch = ["patch", "diff", "unified_diff", "input"]
+    .map((key) => fields[key])
+    .concat(given)
+    .find((text) => typeof text === "string");
   if (patch && /^(\*\*\* Begin Patch|diff --git |--- |@@ )/.test(patch)) return patch;
   const content = ["content", "file_text"].map((key) => fields[key]).find((text) => typeof text === "string");
   return tool.kind === "edit" && content !== undefined ? marked("+", lines(content)) : undefined;
 }
 
 function replaced(edit) {
-  const keys = EDITS.find(([before, after]) => typeof edit[after] === "string" && (edit[before] ?? "") === String(edit[before] ?? ""));
+  const keys = EDITS.find(
+    ([before, after]) => typeof edit[after] === "string" && (edit[before] ?? "") === String(edit[before] ?? ""),
+  );
   if (!keys) return undefined;
   const before = edit[keys[0]] ? lines(edit[keys[0]]) : [];
   const after = edit[keys[1]] ? lines(edit[keys[1]]) : [];
@@ -213,10 +248,12 @@ function readable(value, depth = MAX_DEPTH) {
     if (content !== undefined) return readable(content, depth - 1);
   }
   const known = Object.entries(value).filter(([, field]) => field !== null);
-  return known.map(([key, field]) => {
-    const text = readable(field, depth - 1);
-    return text.includes("\n") ? `${key}:\n${text}` : `${key}: ${text}`;
-  }).join("\n");
+  return known
+    .map(([key, field]) => {
+      const text = readable(field, depth - 1);
+      return text.includes("\n") ? `${key}:\n${text}` : `${key}: ${text}`;
+    })
+    .join("\n");
 }
 
 /** A text, or its beginning and its end with a note between them. */
@@ -230,12 +267,24 @@ export function limited(text, most = MAX_TEXT) {
 /** End of a call: look, mark, words behind the title, and output. */
 export function finish(event) {
   const { outcome = "", exit_code: code } = event;
-  const looks = { ok: ["ok", "✓"], error: ["bad", "✗"], denied: ["warn", "-"], cancelled: ["warn", "-"], unknown: ["dim", "-"], "": ["dim", "-"] };
+  const looks = {
+    ok: ["ok", "✓"],
+    error: ["bad", "✗"],
+    denied: ["warn", "-"],
+    cancelled: ["warn", "-"],
+    unknown: ["dim", "-"],
+    "": ["dim", "-"],
+  };
   const [look, mark] = looks[outcome] ?? ["warn", "-"];
   let words = outcome;
   if (outcome === "ok") words = Number.isInteger(code) && code !== 0 ? `exit ${code}` : "";
   else if (outcome === "error") words = Number.isInteger(code) ? `exit ${code}` : "";
   else if (outcome === "unknown" || outcome === "") words = event.synthetic ? "not finished" : "outcome unknown";
   const output = event.output === undefined || event.output === null ? "" : readable(event.output);
-  return { look: words === "not finished" ? "warn" : look, mark, words: oneLine(words), output: output.trim() === "" ? "" : limited(output) };
+  return {
+    look: words === "not finished" ? "warn" : look,
+    mark,
+    words: oneLine(words),
+    output: output.trim() === "" ? "" : limited(output),
+  };
 }
