@@ -124,12 +124,17 @@ def beside(page):
 def keyboard(page):
     """Everything without a mouse."""
     page.js("document.activeElement.blur()")
+    row = "return document.activeElement.closest('#list li') === document.querySelector('#list li:nth-child(%d)')"
     page.press("j")
     page.press("j")
+    page.wait(row % 2)
+    page.press("ArrowDown")
+    page.wait(row % 3)
+    page.press("ArrowUp")
     page.press("Enter")
     page.wait(STREAMS + ".length === 1")
     page.press("k")
-    page.press("k")
+    page.wait(row % 1)
     page.press("b")
     page.wait(STREAMS + ".length === 2")
     page.press("m")

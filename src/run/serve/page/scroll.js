@@ -8,6 +8,9 @@ const GROUP = 40;
 /** Height of an item that was never drawn, in pixels. */
 const GUESS = 34;
 
+/** Time after a wheel, touch or key in which the place moves by it, in milliseconds. */
+const PERSON = 1000;
+
 /** Distance from the window within which groups are drawn. */
 const NEAR = "1200px 0px";
 
@@ -20,7 +23,10 @@ export class Scroll {
   /** Number of the last group. */
   #last = 0;
   #items = () => [];
+  /** Place and height at the last look, and the time of the last wheel, touch or key. */
   #top = 0;
+  #height = 0;
+  #touched = -PERSON;
   #observer;
   /** True while the end stays in the window. */
   follows = true;
@@ -33,6 +39,9 @@ export class Scroll {
     this.#observer = new IntersectionObserver((entries) => this.#onNear(entries), { root: box, rootMargin: NEAR });
     // Where the window gets smaller, the end stays in it.
     new ResizeObserver(() => this.follows && this.toEnd()).observe(box);
+    for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      box.addEventListener(name, () => (this.#touched = performance.now()), { passive: true });
+    }
     box.addEventListener("scroll", () => this.#onScroll(), { passive: true });
   }
 
@@ -165,15 +174,17 @@ export class Scroll {
   #onScroll() {
     const { scrollTop, clientHeight, scrollHeight } = this.box;
     const isAtEnd = scrollTop + clientHeight >= scrollHeight - 60;
+    // The place also moves where the heights of groups change: only a person who goes up leaves the end.
+    const isPerson = scrollHeight === this.#height || performance.now() - this.#touched < PERSON;
     if (isAtEnd) this.follows = true;
-    else if (scrollTop < this.#top - 1) this.follows = false;
-    this.#top = scrollTop;
+    else if (scrollTop < this.#top - 1 && isPerson) this.follows = false;
+    [this.#top, this.#height] = [scrollTop, scrollHeight];
     this.onFollow();
   }
 
   toEnd() {
     this.follows = true;
     this.box.scrollTop = this.box.scrollHeight;
-    this.#top = this.box.scrollTop;
+    [this.#top, this.#height] = [this.box.scrollTop, this.box.scrollHeight];
   }
 }
