@@ -1,6 +1,5 @@
 //! Routes of runs: start, list, one, remove, and direct commands.
 
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use super::problem::Problem;
 use super::router::{Call, IDEMPOTENCY_KEY, blocking, json as answer};
 use super::start::{self, Start, check_room};
 use super::{App, control};
-use crate::codec::{self, is_stream_id};
+use crate::codec::is_stream_id;
 use crate::named::Named;
 use crate::run::Clock;
 use crate::run::state::{Removed, RunFolder, StateFolder};
@@ -27,9 +26,6 @@ const MAX_KEY: usize = 255;
 
 /// Time from the last event of a run to its summary.
 const SUMMARY_WITHIN: Duration = Duration::from_secs(1);
-
-/// Bytes at the end of an event file in which its last event is looked for.
-const TAIL: u64 = 8 << 10;
 
 /// Runs of a list without a limit, and its largest limit.
 const LIST: (usize, usize) = (100, 1000);
@@ -51,7 +47,11 @@ impl Shown {
             over.map_or_else(|| run.summary().unwrap_or_default(), |over| over.summary);
         let until = Instant::now() + SUMMARY_WITHIN;
         // Whoever has seen the end of a run finds it over: the summary follows at once.
-        while !is_over && !summary.state.is_over() && has_ended(run) && Instant::now() < until {
+        while !is_over
+            && !summary.state.is_over()
+            && run.ends_with("exit")
+            && Instant::now() < until
+        {
             std::thread::sleep(Duration::from_millis(5));
             summary = run.summary().unwrap_or_default();
         }
@@ -77,20 +77,6 @@ impl Shown {
         }
         all
     }
-}
-
-/// True if the last event of a run is its end.
-fn has_ended(run: &RunFolder) -> bool {
-    let mut tail = [0; TAIL as usize];
-    let read = run.events().and_then(|file| {
-        let place = file.metadata()?.len().saturating_sub(TAIL);
-        Ok(file.read_at(&mut tail, place)?)
-    });
-    let tail = &tail[..read.unwrap_or_default()];
-    let Some(tail) = tail.strip_suffix(b"\n") else { return false };
-    let last = tail.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let event = codec::decode(last);
-    event.is_ok_and(|event| codec::value_of(event.line, "kind") == Some("\"exit\""))
 }
 
 /// Opens a run by the `id` of the path.
