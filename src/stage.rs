@@ -43,6 +43,17 @@ pub trait Stage {
 
     fn on_end(&mut self, _now: Time, _io: &mut Io) {}
 
+    /// Writes the next part of a long end, behind [`Stage::on_end`]; `false` if nothing is left.
+    fn on_rest(&mut self, _now: Time, _io: &mut Io) -> bool {
+        false
+    }
+
+    /// Ends the input, and writes all of the end at once.
+    fn end(&mut self, now: Time, io: &mut Io) {
+        self.on_end(now, io);
+        while self.on_rest(now, io) {}
+    }
+
     /// Records a signal of which the process will die at the end of the input.
     fn on_signal(&mut self, _now: Time, _signal: i32, _io: &mut Io) {}
 
@@ -167,6 +178,11 @@ pub trait OnLine {
 
     fn on_end(&mut self, _now: Time, _io: &mut Io) {}
 
+    /// See [`Stage::on_rest`].
+    fn on_rest(&mut self, _now: Time, _io: &mut Io) -> bool {
+        false
+    }
+
     /// True if no more input is wanted.
     fn is_over(&self) -> bool {
         false
@@ -243,6 +259,10 @@ impl<T: OnLine> Stage for LineStage<T> {
         let Self { lines, to, warnings, .. } = self;
         lines.end(|piece| Self::piece(to, warnings, now, piece, io));
         to.on_end(now, io);
+    }
+
+    fn on_rest(&mut self, now: Time, io: &mut Io) -> bool {
+        self.to.on_rest(now, io)
     }
 
     fn is_over(&self) -> bool {

@@ -5,6 +5,7 @@ mod tests;
 
 use crate::codec::Fields;
 use crate::event::{Event, Type};
+use crate::text::digest::Digest;
 use crate::time::Time;
 
 /// Limit of open tools that are told apart; further ones are not counted.
@@ -116,7 +117,8 @@ pub struct Timing {
     retries: bool,
     /// True after the first event of the model.
     begun: bool,
-    open: Vec<String>,
+    /// Ids of open tools.
+    open: Vec<Digest>,
 }
 
 impl Timing {
@@ -135,6 +137,11 @@ impl Timing {
         self.sums
     }
 
+    /// Bytes that it holds.
+    pub fn size(&self) -> usize {
+        self.open.len() * size_of::<Digest>()
+    }
+
     /// Takes an event of the main agent.
     pub fn on_step(&mut self, now: u64, step: Step<'_>) {
         self.advance(now);
@@ -147,8 +154,11 @@ impl Timing {
             (self.waits, self.retries) = (false, false);
         }
         match step {
-            Step::ToolStarted(id) if self.open.len() < MAX_OPEN => self.open.push(id.to_owned()),
-            Step::ToolFinished(id) => self.open.retain(|open| open != id),
+            Step::ToolStarted(id) if self.open.len() < MAX_OPEN => self.open.push(Digest::of(id)),
+            Step::ToolFinished(id) => {
+                let id = Digest::of(id);
+                self.open.retain(|open| *open != id);
+            }
             Step::PermissionAsked => self.waits = true,
             Step::PermissionAnswered => self.waits = false,
             Step::Retry => {

@@ -66,10 +66,9 @@ impl Recorded {
         }
     }
 
-    /// Answer of a run in a word.
+    /// Answer of a run in a word; that of an end says how the turn ended.
     fn outcome<'a>(&self, answer: &'a Answer) -> &'a str {
         match answer {
-            Answer::Accepted { .. } => "accepted",
             Answer::Ended { left, .. } if !left.is_empty() => "not_killed",
             Answer::Ended { event, .. } => {
                 match codec::decode_text(event).map(|event| event.kind) {
@@ -78,15 +77,9 @@ impl Recorded {
                     _ => "completed",
                 }
             }
-            Answer::Redirected => "redirected",
-            Answer::Taken => "taken",
-            Answer::Written => "written",
-            Answer::Queued => "queued",
             Answer::Permitted => self.permitted,
-            Answer::State(_) => "state",
             Answer::Refused { code, .. } => code,
-            Answer::Error { .. } => "error",
-            Answer::Lost(_) => "lost",
+            other => other.word(),
         }
     }
 }

@@ -83,7 +83,7 @@ impl<S: Stage> WithSummary<S> {
 
     /// The summary, with the end of what is open.
     pub fn summary(mut self) -> Vec<u8> {
-        self.keep(|transcript, io| transcript.on_end(Time::default(), io));
+        self.keep(|transcript, io| transcript.end(Time::default(), io));
         self.text
     }
 
@@ -125,6 +125,10 @@ impl<S: Stage> Stage for WithSummary<S> {
 
     fn on_end(&mut self, now: Time, io: &mut Io) {
         self.stage.on_end(now, io);
+    }
+
+    fn on_rest(&mut self, now: Time, io: &mut Io) -> bool {
+        self.stage.on_rest(now, io)
     }
 
     fn on_signal(&mut self, now: Time, signal: i32, io: &mut Io) {

@@ -21,7 +21,7 @@ fn export_rows(format: Format, rows: Rows, events: &str) -> (String, String) {
     let mut stage = stage(Options { rows, ..Options::of(format) });
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events.as_bytes(), &mut io);
-    stage.on_end(Time::default(), &mut io);
+    stage.end(Time::default(), &mut io);
     (String::from_utf8(io.out).unwrap(), String::from_utf8(io.err).unwrap())
 }
 
@@ -155,6 +155,71 @@ fn a_cast_shows_what_view_shows_at_the_times_of_the_events() {
     assert!((passed - 6.0).abs() < 0.0005, "{passed}");
     assert_eq!(of("m").iter().map(|l| &l[2]).collect::<Vec<_>>(), ["Bash -rf…", "Read"]);
     assert_eq!(lines.last().unwrap()[2], "0");
+}
+
+/// A line of another stream, with the open text, message or call `body`.
+fn line_of(stream: usize, body: &str) -> String {
+    format!("{{\"v\":1,\"stream\":\"s{stream}\",\"ts\":\"2026-01-01T00:00:00.000Z\",{body}}}\n")
+}
+
+#[test]
+fn what_is_open_at_the_end_is_written_in_parts() {
+    let text = "word *x*\\n".repeat(10_000);
+    let delta = format!(
+        r#""type":"text_delta","turn":1,"seq":1,"block":"b1","kind":"answer","text":"{text}""#
+    );
+    for format in [Format::Html, Format::Markdown] {
+        let (mut stage, mut io) = (stage(Options::of(format)), Io::default());
+        for stream in 0..40 {
+            stage.on_bytes(Time::default(), line_of(stream, &delta).as_bytes(), &mut io);
+        }
+        assert_eq!(io.out.len(), 0);
+        stage.on_end(Time::default(), &mut io);
+        let (mut parts, mut whole) = (0, 0);
+        while stage.on_rest(Time::default(), &mut io) {
+            assert!(io.out.len() < 4 * text.len(), "{}", io.out.len());
+            whole += io.out.len();
+            parts += 1;
+            io.out.clear();
+        }
+        assert!(parts > 20 && whole > 40 * text.len() / 2, "{parts}, {whole}");
+    }
+}
+
+#[test]
+fn what_all_streams_hold_is_bounded() {
+    let text = "word ".repeat(100_000);
+    let message = format!(r#""type":"status","kind":"message","data":{{"text":"{text}"}}"#);
+    let input = format!(
+        r#"{{"id":"t","name":"x","kind":"other","input":{{"a":1,"b":"{}"}}}}"#,
+        &text[..50_000]
+    );
+    let call = format!(r#""type":"tool_started","turn":1,"seq":1,"tool":{input}"#);
+    let delta = format!(
+        r#""type":"text_delta","turn":1,"seq":1,"block":"b1","kind":"answer","text":"{text}""#
+    );
+    // Bytes that may stay: those of all streams, and of one stream where one alone holds everything.
+    for (body, streams, each, most) in [
+        (&message, 80, text.len(), 16 << 20),
+        (&delta, 80, text.len(), 16 << 20),
+        (&call, 800, 50_000, 16 << 20),
+        (&call, 1, 50_000, 4 << 20),
+    ] {
+        let (mut stage, mut io) = (stage(Options::of(Format::Html)), Io::default());
+        let count = 40_000_000 / each;
+        for n in 0..count {
+            stage.on_bytes(Time::default(), line_of(n % streams, body).as_bytes(), &mut io);
+        }
+        let written = io.out.len();
+        assert!(written + most + each > count * each, "{streams}: {written} of {count}");
+        // A message is the prompt of the next turn.
+        let next = r#""type":"turn_started","turn":2,"seq":1,"runtime":"x""#;
+        for stream in 0..streams {
+            stage.on_bytes(Time::default(), line_of(stream, next).as_bytes(), &mut io);
+        }
+        stage.end(Time::default(), &mut io);
+        assert!(io.out.len() >= count * each, "{streams}: {} of {count}", io.out.len());
+    }
 }
 
 /// A line of the stream `s`; `body` begins with the rest of the type's name.

@@ -4,6 +4,8 @@
 mod stream;
 mod writer;
 
+use std::collections::VecDeque;
+
 use crate::codec::{Fields, Malformed, Place};
 use crate::event::{Delta, Event, Raw, Type};
 use crate::stage::{Io, OnLine};
@@ -25,7 +27,13 @@ use writer::Writer;
 const MAX_TEXT: usize = 2 << 20;
 
 /// Bytes that all streams hold together; past that the stream that holds the most writes what it has.
-const MAX_HELD: usize = 32 << 20;
+const MAX_HELD: usize = 16 << 20;
+
+/// Bytes that a stream holds; past that it writes what it has, so that no output is much longer.
+const MAX_STREAM: usize = 4 << 20;
+
+/// Bytes of output after which a part of the end is complete.
+const PART: usize = 64 << 10;
 
 /// Open calls and blocks of a stream; past that the oldest is written as it is.
 const MAX_OPEN: usize = 256;
@@ -104,13 +112,15 @@ pub(super) struct Transcript<P> {
     totals: Totals,
     /// Bytes of a line over the limit so far.
     long: u64,
+    /// Streams whose end is not written yet, behind the end of the input.
+    rest: Option<VecDeque<Stream>>,
 }
 
 impl<P: Page> Transcript<P> {
     pub(super) fn new(page: P) -> Self {
         let to = Writer { page, out: String::new(), begun: false, at: None, several: false };
         let (streams, totals) = (Streams::new(MAX_STREAMS), Totals::default());
-        Self { streams, held: 0, events: 0, to, totals, long: 0 }
+        Self { streams, held: 0, events: 0, to, totals, long: 0, rest: None }
     }
 
     /// Index of the stream of an event, with its time, label and turn brought up to date.
@@ -179,7 +189,8 @@ impl<P: Page> Transcript<P> {
             let block = stream.write_text(block, Open::Yes, &mut self.to);
             stream.blocks.insert(index, block);
             self.weigh(at);
-        } else if self.held > MAX_HELD || stream.blocks.len() > MAX_OPEN {
+        } else if self.held > MAX_HELD || stream.held > MAX_STREAM || stream.blocks.len() > MAX_OPEN
+        {
             self.weigh(at);
         }
     }
@@ -195,6 +206,9 @@ impl<P: Page> Transcript<P> {
             let call = stream.calls.remove(0);
             stream.write_call(call, &Finish::missing(), &mut self.to);
         }
+        if stream.size() > MAX_STREAM {
+            stream.flush(&mut self.to);
+        }
         let size = stream.size();
         self.held = self.held - stream.held + size;
         stream.held = size;
@@ -203,7 +217,7 @@ impl<P: Page> Transcript<P> {
                 break;
             };
             let stream = &mut self.streams[most];
-            stream.flush(Open::Yes, &mut self.to);
+            stream.flush(&mut self.to);
             let size = stream.size();
             self.held = self.held - stream.held + size;
             if std::mem::replace(&mut stream.held, size) <= size {
@@ -247,11 +261,7 @@ impl<P: Page> Transcript<P> {
             }
             Type::Status => stream.on_status(body, &mut self.to),
             kind if kind.is_terminal() => self.end_turn(&mut stream, Some((kind, body))),
-            Type::TurnStarted => {
-                self.to.turn_to(&mut stream, Vec::new());
-                // The prompt has been written, and may be long.
-                stream.turn.iter_mut().for_each(|turn| turn.prompt = String::new());
-            }
+            Type::TurnStarted => self.to.turn_to(&mut stream, Vec::new()),
             _ => {
                 let name = one_line(&body.text("type").unwrap_or_default(), None);
                 self.to.write(&mut stream, None, &Piece::Notice(Look::Dim, &format!("({name})")));
@@ -263,7 +273,7 @@ impl<P: Page> Transcript<P> {
 
     /// Ends the open turn of a stream: by its terminal event, or without one.
     fn end_turn(&mut self, stream: &mut Stream, by: Option<(Type, &Fields<'_>)>) {
-        stream.flush(Open::No, &mut self.to);
+        while stream.write_next(&mut self.to) {}
         let Some(turn) = &mut stream.turn else { return };
         let timeline = std::mem::take(&mut turn.timeline);
         let began = turn.began;
@@ -343,18 +353,31 @@ impl<P: Page> OnLine for Transcript<P> {
         self.to.hand_on(io);
     }
 
-    /// Writes what is open: every open turn was cut off.
     fn on_end(&mut self, _: Time, io: &mut Io) {
         if self.long > 0 {
             self.cut_long(io);
         }
-        let streams: Vec<Stream> = self.streams.drain().collect();
-        for mut stream in streams {
-            self.end_turn(&mut stream, None);
+        self.rest = Some(self.streams.drain().collect());
+    }
+
+    /// Writes what is open: every open turn was cut off.
+    fn on_rest(&mut self, _: Time, io: &mut Io) -> bool {
+        let Some(mut rest) = self.rest.take() else { return false };
+        while self.to.out.len() < PART {
+            let Some(stream) = rest.front_mut() else {
+                self.to.begin();
+                self.to.leave();
+                self.to.page.end(&self.totals, &mut self.to.out);
+                self.to.hand_on(io);
+                return true;
+            };
+            if !stream.write_next(&mut self.to) {
+                self.end_turn(stream, None);
+                rest.pop_front();
+            }
         }
-        self.to.begin();
-        self.to.leave();
-        self.to.page.end(&self.totals, &mut self.to.out);
+        self.rest = Some(rest);
         self.to.hand_on(io);
+        true
     }
 }

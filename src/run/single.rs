@@ -103,6 +103,9 @@ impl<'a, S: Stage + ?Sized> Single<'a, S> {
             self.take_signals();
             self.stage.on_end(self.clock.now(), &mut self.io);
             self.write();
+            while !self.stdout.reader_gone && self.stage.on_rest(self.clock.now(), &mut self.io) {
+                self.write();
+            }
         }
         // The end of stdout counts before a signal whose effect was still awaited.
         let signal = self.stopping.signal().filter(|_| !self.stdout.reader_gone);

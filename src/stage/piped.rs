@@ -63,8 +63,15 @@ impl<S: Stage, F: Stage> Stage for Piped<S, F> {
         if !self.filter.is_over() {
             self.stage.on_end(now, &mut self.inner);
             self.pass(now, io);
+            while self.stage.on_rest(now, &mut self.inner) {
+                self.pass(now, io);
+            }
         }
         self.filter.on_end(now, io);
+    }
+
+    fn on_rest(&mut self, now: Time, io: &mut Io) -> bool {
+        self.filter.on_rest(now, io)
     }
 
     fn on_signal(&mut self, now: Time, signal: i32, io: &mut Io) {

@@ -34,7 +34,7 @@ fn chunks_of_every_recording_come_back() {
             let mut export = stage(Options::of(Format::StreamChunk));
             let mut io = Io::default();
             export.on_bytes(Time::default(), &said, &mut io);
-            export.on_end(Time::default(), &mut io);
+            export.end(Time::default(), &mut io);
             assert_eq!(String::from_utf8_lossy(&io.err), "", "{}", raw.display());
             let (adapter, again) = events(&io.out);
             assert_eq!(adapter, "stream-chunk", "{}", raw.display());

@@ -127,7 +127,7 @@ fn drive(dice: &mut Dice, stage: &mut dyn Stage, bytes: &[u8]) -> Io {
         stage.on_bytes(Time::from_millis(now), head, &mut io);
         rest = tail;
     }
-    stage.on_end(Time::from_millis(now), &mut io);
+    stage.end(Time::from_millis(now), &mut io);
     io
 }
 

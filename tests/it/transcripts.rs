@@ -17,7 +17,7 @@ pub fn export(format: Format, events: &[u8]) -> String {
     let mut stage = stage(Options::of(format));
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events, &mut io);
-    stage.on_end(Time::default(), &mut io);
+    stage.end(Time::default(), &mut io);
     String::from_utf8(io.out).expect("UTF-8")
 }
 

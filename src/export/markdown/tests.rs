@@ -126,7 +126,7 @@ fn markdown(events: &str, fold: Fold) -> String {
         stage(crate::export::Options { fold, ..crate::export::Options::of(Format::Markdown) });
     let mut io = Io::default();
     stage.on_bytes(Time::default(), events.as_bytes(), &mut io);
-    stage.on_end(Time::default(), &mut io);
+    stage.end(Time::default(), &mut io);
     String::from_utf8(io.out).expect("UTF-8")
 }
 

@@ -149,9 +149,11 @@ impl Stream {
 
     pub(super) fn size(&self) -> usize {
         let blocks = self.blocks.iter().map(|block| {
-            size_of::<OpenBlock>() + block.id.len() + block.text.len() + block.raw.len()
+            let ids = block.id.len() + block.parent.as_ref().map_or(0, String::len);
+            size_of::<OpenBlock>() + ids + block.text.len() + block.raw.len()
         });
-        blocks.sum::<usize>() + self.calls.iter().map(Call::size).sum::<usize>()
+        let prompts = self.given.len() + self.turn.as_ref().map_or(0, |turn| turn.prompt.len());
+        prompts + blocks.sum::<usize>() + self.calls.iter().map(Call::size).sum::<usize>()
     }
 
     /// Writes a block's text so far, up to its last line end if it is `open` and has one.
@@ -183,20 +185,33 @@ impl Stream {
         }
     }
 
-    /// Writes all that waits for an end that does not come, or not yet.
-    pub(super) fn flush<P: Page>(&mut self, open: Open, to: &mut Writer<P>) {
-        for block in std::mem::take(&mut self.blocks) {
-            let block = self.write_text(block, open, to);
-            if open == Open::Yes {
-                self.blocks.push(block);
-            }
+    /// Writes all that it holds for what may still come; texts go on behind it.
+    pub(super) fn flush<P: Page>(&mut self, to: &mut Writer<P>) {
+        let given = std::mem::take(&mut self.given);
+        match &self.turn {
+            _ if !given.is_empty() => to.write(self, None, &Piece::Notice(Look::Plain, &given)),
+            Some(turn) if !turn.prompt.is_empty() => to.turn_to(self, Vec::new()),
+            _ => {}
+        }
+        let blocks = std::mem::take(&mut self.blocks).into_iter();
+        let open = blocks.map(|block| self.write_text(block, Open::Yes, to)).collect();
+        while self.write_next(to) {}
+        self.blocks = open;
+    }
+
+    /// Writes the next block or call that waits for an end that does not come; `false` if none does.
+    pub(super) fn write_next<P: Page>(&mut self, to: &mut Writer<P>) -> bool {
+        if !self.blocks.is_empty() {
+            let block = self.blocks.remove(0);
+            self.write_text(block, Open::No, to);
+            return true;
         }
         // Calls within frames before those that the frames belong to.
-        while let Some(last) = self.calls.len().checked_sub(1) {
-            let at = self.calls.iter().position(|call| !call.nests).unwrap_or(last);
-            let call = self.calls.remove(at);
-            self.write_call(call, &Finish::missing(), to);
-        }
+        let Some(last) = self.calls.len().checked_sub(1) else { return false };
+        let at = self.calls.iter().position(|call| !call.nests).unwrap_or(last);
+        let call = self.calls.remove(at);
+        self.write_call(call, &Finish::missing(), to);
+        true
     }
 
     /// Writes a call that is no longer open; behind its sub-agent in the frame of that.

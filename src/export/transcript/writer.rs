@@ -42,6 +42,8 @@ impl<P: Page> Writer<P> {
             let turn = stream.turn.as_ref().map(|turn| turn.number);
             self.at = Some((stream.id.clone(), turn, Vec::new()));
         }
+        // The prompt has been written, and may be long.
+        stream.turn.iter_mut().for_each(|turn| turn.prompt = String::new());
         let Some((.., open)) = &mut self.at else { return };
         for _ in open.drain(same..) {
             self.page.unnest(&mut self.out);
@@ -93,8 +95,15 @@ impl<P: Page> Writer<P> {
     }
 
     pub(super) fn hand_on(&mut self, io: &mut Io) {
-        io.out.extend_from_slice(self.out.as_bytes());
-        self.out.clear();
+        if io.out.is_empty() {
+            // The buffers change places, so that a huge text is not held twice.
+            let out = std::mem::take(&mut self.out).into_bytes();
+            let empty = std::mem::replace(&mut io.out, out);
+            self.out = String::from_utf8(empty).unwrap_or_default();
+        } else {
+            io.out.extend_from_slice(self.out.as_bytes());
+            self.out.clear();
+        }
         // One huge text must not keep its memory for good.
         self.out.shrink_to(1 << 20);
     }

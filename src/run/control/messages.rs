@@ -162,6 +162,23 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// The answer in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Ended { .. } => "ended",
+            Self::Redirected => "redirected",
+            Self::Taken => "taken",
+            Self::Written => "written",
+            Self::Queued => "queued",
+            Self::Permitted => "answered",
+            Self::State(_) => "state",
+            Self::Refused { .. } => "refused",
+            Self::Error { .. } => "error",
+            Self::Lost(_) => "lost",
+        }
+    }
+
     pub fn refused(code: &str, reason: &str) -> Self {
         Self::Refused { code: code.to_owned(), reason: reason.to_owned() }
     }

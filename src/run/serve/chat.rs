@@ -147,7 +147,7 @@ fn messages(app: &App, run: &Shown) -> Result<Vec<(Sender, String)>, Problem> {
     let (mut text, mut io) = (stage(Options::of(Format::Text)), Io::default());
     let now = Clock::start().now();
     text.on_bytes(now, &bytes, &mut io);
-    text.on_end(now, &mut io);
+    text.end(now, &mut io);
     said.push((Sender::Agent, String::from_utf8_lossy(&io.out).trim_end().to_owned()));
     Ok(said)
 }

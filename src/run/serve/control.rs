@@ -87,7 +87,7 @@ pub(super) async fn cancel(call: Call) -> Result<Response, Problem> {
         let (event, left) = proof.unwrap_or_default();
         // The event as it stands in the stream, byte for byte.
         let event = RawValue::from_string(event).unwrap_or_default();
-        let body = Proof { outcome: outcome(&last), event, left };
+        let body = Proof { outcome: last.word(), event, left };
         Ok(answer(200, &body))
     })
     .await
@@ -142,7 +142,7 @@ async fn one_answer(
     blocking(move || {
         let first = &mut |_: &Answer| ControlFlow::Break(());
         let last = ask_run(&call, op, text, ask, ANSWER_WITHIN, first)?;
-        Ok(answer(200, &json!({"outcome": outcome(&last)})))
+        Ok(answer(200, &json!({"outcome": last.word()})))
     })
     .await
 }
@@ -171,7 +171,7 @@ fn ask_run(
         last = answer;
         flow
     });
-    record(call, (op, text), run.stream(), outcome(&last), began);
+    record(call, (op, text), run.stream(), last.word(), began);
     match last {
         Answer::Refused { code, reason } if op == Op::Permit && code == "no_question" => {
             Err(Problem::new(404, reason))
@@ -235,23 +235,6 @@ pub(super) fn live(run: &RunFolder) -> Option<Live> {
         ControlFlow::Break(())
     });
     live
-}
-
-/// Answer of a run in a word.
-fn outcome(answer: &Answer) -> &'static str {
-    match answer {
-        Answer::Accepted { .. } => "accepted",
-        Answer::Ended { .. } => "ended",
-        Answer::Redirected => "redirected",
-        Answer::Taken => "taken",
-        Answer::Written => "written",
-        Answer::Queued => "queued",
-        Answer::Permitted => "answered",
-        Answer::State(_) => "state",
-        Answer::Refused { .. } => "refused",
-        Answer::Error { .. } => "error",
-        Answer::Lost(_) => "lost",
-    }
 }
 
 /// Ends these runs: asks the wrap of each, and kills what is left after a while.

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use futures_util::stream::{Stream, unfold};
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use memchr::memrchr;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -25,6 +24,7 @@ use super::{App, runs};
 use crate::export::Format;
 use crate::named::Named;
 use crate::run::new_word;
+use crate::run::state::RunFolder;
 use crate::runs::cursor::Cursor;
 use crate::serve::only::Only;
 use crate::serve::place::{RunPlace, Tag};
@@ -115,9 +115,6 @@ fn check_id(id: &str) -> Result<(), Problem> {
         false => Err(Problem::wrong("from is <stream>@<offset>.<tag>, start or now")),
     }
 }
-
-/// Bytes that are read at once to find the last line.
-const TAIL: usize = 8 << 10;
 
 /// Id of the last event that a client knows; `None` for one that begins.
 pub(super) fn last_event_id(call: &Call) -> Option<&str> {
@@ -231,7 +228,11 @@ impl Reader {
     /// Goes behind the event with this id; where there is none, to the start, and says so.
     fn go_to(&mut self, id: &str) {
         let place = match id {
-            "now" => self.last_line_end().ok(),
+            "now" => self
+                .file
+                .metadata()
+                .and_then(|file| RunFolder::line_end(&self.file, file.len()))
+                .ok(),
             // A run of the same stream before this one has another tag.
             _ => RunPlace::parse(id)
                 .filter(|place| *place == self.place(place.offset))
@@ -249,21 +250,6 @@ impl Reader {
 
     fn place(&self, offset: u64) -> RunPlace<'_> {
         RunPlace { stream: &self.stream, offset, tag: self.tag }
-    }
-
-    /// Offset behind the last complete line.
-    fn last_line_end(&self) -> io::Result<u64> {
-        let mut end = self.file.metadata()?.len();
-        let mut bytes = [0; TAIL];
-        while end > 0 {
-            let start = end.saturating_sub(TAIL as u64);
-            let count = self.file.read_at(&mut bytes, start)?;
-            if let Some(feed) = memrchr(b'\n', &bytes[..count]) {
-                return Ok(start + feed as u64 + 1);
-            }
-            end = start;
-        }
-        Ok(0)
     }
 
     fn is_end_of_line(&self, place: u64) -> bool {

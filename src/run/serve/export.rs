@@ -50,7 +50,8 @@ pub(super) async fn export(
         place: 0,
         ends,
         limit: if ends == Ends::Now { length } else { u64::MAX },
-        stage: Some(stage(Options::of(format))),
+        stage: stage(Options::of(format)),
+        ended: false,
         io: Io::default(),
         clock: Clock::start(),
         progress,
@@ -73,8 +74,9 @@ struct Reader {
     ends: Ends,
     /// End of what is read, in bytes.
     limit: u64,
-    /// `None` behind the end of the run.
-    stage: Option<Box<dyn Stage + Send>>,
+    stage: Box<dyn Stage + Send>,
+    /// True behind the end of what is read.
+    ended: bool,
     io: Io,
     clock: Clock,
     progress: watch::Receiver<Progress>,
@@ -84,7 +86,7 @@ struct Reader {
 impl Reader {
     /// Next part of the answer; `None` at its end.
     async fn next(&mut self) -> Option<Bytes> {
-        while self.stage.is_some() {
+        while !self.ended {
             let seen = *self.progress.borrow_and_update();
             while self.read().ok()? > 0 {
                 if let Some(part) = self.part() {
@@ -94,20 +96,21 @@ impl Reader {
                 tokio::task::yield_now().await;
             }
             if self.ends == Ends::Now || seen.ends_at.is_some_and(|end| self.place >= end) {
-                self.stage.take()?.on_end(self.clock.now(), &mut self.io);
-                return self.part();
+                self.ended = true;
+                self.stage.on_end(self.clock.now(), &mut self.io);
+                break;
             }
             tokio::select! {
                 changed = self.progress.changed() => changed.ok()?,
                 _ = self.server_ends.wait_for(|ends| *ends) => return None,
             }
         }
-        None
+        while self.io.out.is_empty() && self.stage.on_rest(self.clock.now(), &mut self.io) {}
+        self.part()
     }
 
     /// Gives the stage what the file has behind the place; the number of bytes.
     fn read(&mut self) -> io::Result<usize> {
-        let Some(stage) = &mut self.stage else { return Ok(0) };
         let left = usize::try_from(self.limit - self.place).unwrap_or(READ);
         let mut bytes = vec![0; READ.min(left)];
         let count = loop {
@@ -118,7 +121,7 @@ impl Reader {
         };
         self.place += count as u64;
         if count > 0 {
-            stage.on_bytes(self.clock.now(), &bytes[..count], &mut self.io);
+            self.stage.on_bytes(self.clock.now(), &bytes[..count], &mut self.io);
         }
         Ok(count)
     }

@@ -2,6 +2,7 @@
 //! record stands in the file before its event leaves, so that no id is given twice.
 
 mod recover;
+mod span;
 mod writer;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -25,6 +26,8 @@ use crate::run::state::{RunFolder, StateFolder};
 use crate::runs::info::RunInfo;
 use crate::serve::index::{HEAD_LENGTH, RECORD_LENGTH, Record, RunKey, run_key};
 use writer::Writer;
+
+pub(super) use span::Span;
 
 /// Time between looks at what inotify does not tell.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -32,9 +32,6 @@ const MAX_KEY: usize = 255;
 /// Time from the last event of a run to its summary.
 const SUMMARY_WITHIN: Duration = Duration::from_secs(1);
 
-/// Bytes at the end of an event file in which its last event is looked for.
-const TAIL: u64 = 8 << 10;
-
 /// Bytes at the beginning of an event file in which the first prompt is looked for, and the length that is shown.
 const PROMPT: (usize, usize) = (64 << 10, 200);
 
@@ -60,7 +57,11 @@ impl Shown {
             over.map_or_else(|| run.summary().unwrap_or_default(), |over| over.summary);
         let until = Instant::now() + SUMMARY_WITHIN;
         // Whoever has seen the end of a run finds it over: the summary follows at once.
-        while !is_over && !summary.state.is_over() && has_ended(run) && Instant::now() < until {
+        while !is_over
+            && !summary.state.is_over()
+            && run.ends_with("exit")
+            && Instant::now() < until
+        {
             std::thread::sleep(Duration::from_millis(5));
             summary = run.summary().unwrap_or_default();
         }
@@ -115,20 +116,6 @@ fn first_prompt(state: &StateFolder, stream: &str) -> Option<String> {
             _ => None,
         }
     })
-}
-
-/// True if the last event of a run is its end.
-fn has_ended(run: &RunFolder) -> bool {
-    let mut tail = [0; TAIL as usize];
-    let read = run.events().and_then(|file| {
-        let place = file.metadata()?.len().saturating_sub(TAIL);
-        Ok(file.read_at(&mut tail, place)?)
-    });
-    let tail = &tail[..read.unwrap_or_default()];
-    let Some(tail) = tail.strip_suffix(b"\n") else { return false };
-    let last = tail.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let event = codec::decode(last);
-    event.is_ok_and(|event| codec::value_of(event.line, "kind") == Some("\"exit\""))
 }
 
 /// Opens a run by the `id` of the path.

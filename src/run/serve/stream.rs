@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -16,11 +15,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::events::{self, ALIVE_EVERY, Until, last_event_id, random};
-use super::order::{Order, RunFile, Seen};
+use super::order::{Order, RunFile, Seen, Span};
 use super::problem::Problem;
 use super::router::{Call, typed};
 use super::trace::Trace;
-use crate::serve::index::{Position, Record};
+use crate::serve::index::Position;
 use crate::serve::only::Only;
 use crate::serve::sse;
 
@@ -186,23 +185,17 @@ impl Client {
         if records.is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let mut part = Vec::new();
-        let mut records = records.as_slice();
-        while let Some(first) = records.first() {
-            let count = records.iter().take_while(|next| is_behind(first, next)).count().max(1);
-            let (span, rest) = records.split_at(count);
-            records = rest;
-            let run = match first {
-                Some(first) => self.order.file(&first.run).map_err(io::Error::other)?,
-                None => None,
-            };
-            match run {
-                None => self.lose(span.len() as u64),
-                Some(run) if !self.wants(&run) => self.position.number += span.len() as u64,
-                Some(run) => self.read_span(&run, span, &mut part)?,
-            }
-            if part.len() >= PART {
-                break;
+        let (mut part, mut left) = (Vec::new(), records.as_slice());
+        while part.len() < PART
+            && let Some(span) = Span::next(&self.order, &mut left).map_err(io::Error::other)?
+        {
+            match &span.run {
+                Some(run) if !self.wants(run) => self.position.number += span.count(),
+                Some(run) => match span.read(run)? {
+                    Some(bytes) => self.push(&span, &bytes, &mut part),
+                    None => self.lose(span.count()),
+                },
+                None => self.lose(span.count()),
             }
         }
         Ok(part.into())
@@ -213,45 +206,16 @@ impl Client {
             && self.label.as_ref().is_none_or(|label| run.label.as_ref() == Some(label))
     }
 
-    /// Appends events that follow each other in the file of a run.
-    fn read_span(
-        &mut self,
-        run: &RunFile,
-        span: &[Option<Record>],
-        part: &mut Vec<u8>,
-    ) -> io::Result<()> {
-        let mut records = span.iter().flatten().peekable();
-        while let Some(first) = records.peek().copied() {
-            let mut taken = Vec::new();
-            let mut length = 0;
-            while let Some(next) =
-                records.next_if(|next| taken.is_empty() || next.end() - first.offset <= PART as u64)
-            {
-                length = next.end() - first.offset;
-                taken.push(next);
-            }
-            let mut bytes =
-                vec![0; usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?];
-            if let Err(e) = run.file.read_exact_at(&mut bytes, first.offset) {
-                // Events that are not in the file any more are lost.
-                if e.kind() != io::ErrorKind::UnexpectedEof {
-                    return Err(e);
-                }
-                self.lose(taken.len() as u64);
-                continue;
-            }
-            part.reserve(bytes.len() + 64 * taken.len());
-            for record in taken {
-                let start = usize::try_from(record.offset - first.offset).unwrap_or_default();
-                let line = &bytes[start..start + record.length as usize];
-                self.position.number += 1;
-                if self.only.as_ref().is_none_or(|only| only.admits(line)) {
-                    self.tell_gap(part);
-                    sse::event(part, self.position, line);
-                }
+    /// Appends the events of a span that are wanted.
+    fn push(&mut self, span: &Span<'_>, bytes: &[u8], part: &mut Vec<u8>) {
+        part.reserve(bytes.len() + 64 * usize::try_from(span.count()).unwrap_or_default());
+        for (_, line) in span.lines(bytes) {
+            self.position.number += 1;
+            if self.only.as_ref().is_none_or(|only| only.admits(line)) {
+                self.tell_gap(part);
+                sse::event(part, self.position, line);
             }
         }
-        Ok(())
     }
 
     /// Passes events that are lost.
@@ -268,14 +232,5 @@ impl Client {
             let id = |number| Position { number, ..self.position }.to_string();
             sse::message(out, "gap", &json!({"from": id(from), "to": id(to)}));
         }
-    }
-}
-
-/// True if the event of a record follows that of another in the same file, or both have no record that can be read.
-fn is_behind(first: &Option<Record>, next: &Option<Record>) -> bool {
-    match (first, next) {
-        (Some(first), Some(next)) => first.run == next.run && next.offset >= first.offset,
-        (None, None) => true,
-        _ => false,
     }
 }

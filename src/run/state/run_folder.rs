@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use memchr::memrchr;
 use rustix::buffer::spare_capacity;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -14,7 +15,8 @@ use serde::de::DeserializeOwned;
 
 use super::lock::{RunLock, is_free};
 use super::{StateFolder, open_file, open_folder};
-use crate::codec::to_json;
+use crate::codec::{self, to_json};
+use crate::event::Event;
 use crate::runs::info::{RunInfo, Summary};
 use crate::time::Time;
 
@@ -30,6 +32,9 @@ const MAX_JSON: usize = 16 << 20;
 
 /// Usual length of them, at most.
 const SMALL: usize = 4 << 10;
+
+/// Longest event that wrap itself writes about the run, in bytes.
+const MAX_OWN: usize = 8 << 10;
 
 /// Bytes of wrap's own messages that are read.
 const MAX_MESSAGES: u64 = 64 << 10;
@@ -162,6 +167,43 @@ impl RunFolder {
             bail!("{}: it is no regular file", self.cannot("open", EVENTS));
         }
         Ok(file)
+    }
+
+    /// True if the last event of the run has this `kind`, which is one that wrap writes.
+    pub(in crate::run) fn ends_with(&self, kind: &str) -> bool {
+        let line = self.last_line().unwrap_or_default();
+        let is_it = |event: Event<'_>| {
+            codec::value_of(event.line, "kind").and_then(codec::text).as_deref() == Some(kind)
+        };
+        codec::decode(&line).is_ok_and(is_it)
+    }
+
+    /// The last complete line of the event file, without its line feed; empty if it is longer than an event of wrap's own.
+    fn last_line(&self) -> Result<Vec<u8>> {
+        let file = self.events()?;
+        let end = Self::line_end(&file, file.metadata()?.len())?;
+        let start = Self::line_end(&file, end.saturating_sub(1))?;
+        let length = usize::try_from(end - start)?;
+        let mut line = vec![0; if length > MAX_OWN { 0 } else { length }];
+        file.read_exact_at(&mut line, start)?;
+        line.pop();
+        Ok(line)
+    }
+
+    /// Offset behind the last line feed before another offset of a file; 0 if there is none.
+    pub(in crate::run) fn line_end(file: &File, before: u64) -> io::Result<u64> {
+        let mut bytes = [0; MAX_OWN];
+        let mut end = before;
+        while end > 0 {
+            let start = end.saturating_sub(MAX_OWN as u64);
+            let length = usize::try_from(end - start).unwrap_or(MAX_OWN);
+            let count = file.read_at(&mut bytes[..length], start)?;
+            if let Some(feed) = memrchr(b'\n', &bytes[..count]) {
+                return Ok(start + feed as u64 + 1);
+            }
+            end = start;
+        }
+        Ok(0)
     }
 
     /// Error of an operation on the event file.

@@ -23,7 +23,9 @@ impl RunFolder {
     /// Ends the run, if it waits for its turn, with its terminal event. `None` if it does not wait, or has not ended within the
     /// time.
     pub fn end_waiting(&self, within: Duration) -> Result<Option<String>> {
-        let Some(process) = self.waits().then(|| self.holder()).flatten() else { return Ok(None) };
+        let Some(process) = self.ends_with("queued").then(|| self.holder()).flatten() else {
+            return Ok(None);
+        };
         let until = Instant::now() + within;
         pidfd_send_signal(&process, Signal::TERM)?;
         while self.settle()?.is_none() {
@@ -36,13 +38,6 @@ impl RunFolder {
         let mut ends = events.lines().rev();
         let is_end = |line: &&str| codec::decode_text(line).is_ok_and(|it| it.kind.is_terminal());
         Ok(ends.find(is_end).map(str::to_owned))
-    }
-
-    /// True if the last event says that the run waits.
-    fn waits(&self) -> bool {
-        let lines = self.lines().unwrap_or_default();
-        let last = lines.lines().last().and_then(|line| codec::decode_text(line).ok());
-        last.is_some_and(|event| codec::value_of(event.line, "kind") == Some("\"queued\""))
     }
 
     fn lines(&self) -> Result<String> {

@@ -112,7 +112,9 @@ impl Call {
             Input::Change(text) | Input::Text(text) => text.len(),
             Input::List(entries) => entries.iter().map(String::len).sum(),
         };
-        size_of::<Self>() + input + self.title.len() + self.id.len()
+        let ids = self.id.len() + self.parent.as_ref().map_or(0, String::len);
+        let inner = self.inner.as_ref().map_or(0, Timing::size);
+        size_of::<Self>() + input + self.name.len() + self.title.len() + ids + inner
     }
 }
 
