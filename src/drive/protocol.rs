@@ -27,6 +27,26 @@ pub(crate) struct Question {
     pub request: Value,
 }
 
+/// Places of the call's input in the request of a protocol.
+const INPUTS: [&str; 5] =
+    ["/input", "/toolCall/rawInput", "/toolCall/content", "/fileChanges", "/command"];
+
+/// Longest input that is shown, in bytes of its JSON.
+const MAX_INPUT: usize = 16 << 10;
+
+impl Question {
+    /// Input of the call, in the runtime's own JSON, or the beginning of its text; `null` if the request has none.
+    pub(crate) fn input(&self) -> Value {
+        let found = INPUTS.iter().find_map(|place| self.request.pointer(place));
+        let Some(input) = found else { return Value::Null };
+        let text = input.to_string();
+        match text.len() {
+            0..=MAX_INPUT => input.clone(),
+            _ => format!("{}…", &text[..crate::text::floor(&text, MAX_INPUT)]).into(),
+        }
+    }
+}
+
 /// Answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Permit {

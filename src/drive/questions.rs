@@ -74,10 +74,10 @@ impl Driver {
         }
     }
 
-    /// Ids, tools and titles of the open questions.
-    pub(crate) fn questions(&self) -> impl Iterator<Item = (String, &str, &str)> {
+    /// The open questions, each with its id for people.
+    pub(crate) fn questions(&self) -> impl Iterator<Item = (String, &Question)> {
         let all = self.questions.iter().map(|open| &open.question);
-        all.map(|q| (shown_id(&q.id), q.tool.as_str(), q.title.as_str()))
+        all.map(|question| (shown_id(&question.id), question))
     }
 
     pub(super) fn waits_for_people(&self) -> bool {

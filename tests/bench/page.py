@@ -74,9 +74,9 @@ def main():
             page.start("go", agent="claude")
             page.sees("THE END", ".items")
             told(page, "streaming")
-            page.js("document.querySelector('.items').scrollTop /= 2")
+            page.scroll("box.scrollTop /= 2")
             for step in [-900, 700] * 3 + [-300] * 60 + [40000, -90000, 60000]:
-                page.js("document.querySelector('.items').scrollBy(0, arguments[0])", step)
+                page.scroll("box.scrollBy(0, arguments[0])", step)
                 page.wait("return new Promise(next => requestAnimationFrame(() => requestAnimationFrame(() => next(true))))")
             told(page, "scrolling")
             page.call("POST", "/refresh", {})

@@ -93,6 +93,15 @@ fn runs_stand_side_by_side() {
 }
 
 #[test]
+fn one_finds_the_way_back() {
+    if has_browser() {
+        let home = Home::new();
+        let server = serve(&home, "127.0.0.1:0");
+        browse(&home, &["wander", &url(&server)], nothing);
+    }
+}
+
+#[test]
 fn a_server_that_was_away_loses_and_doubles_nothing() {
     if !has_browser() {
         return;

@@ -263,7 +263,10 @@ impl Host<'_> {
         let driver = self.driver.as_ref();
         let questions = driver.into_iter().flat_map(Driver::questions);
         let questions: Vec<Value> = questions
-            .map(|(id, tool, title)| json!({"id": id, "tool": tool, "title": title}))
+            .map(|(id, question)| {
+                let (tool, title) = (&question.tool, &question.title);
+                json!({"id": id, "tool": tool, "title": title, "input": question.input()})
+            })
             .collect();
         let queued = driver.map_or(0, Driver::queued);
         let tools: Vec<Value> =

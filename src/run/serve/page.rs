@@ -37,6 +37,7 @@ files! {
     "item.js" SCRIPT,
     "scroll.js" SCRIPT,
     "pane.js" SCRIPT,
+    "write.js" SCRIPT,
     "list.js" SCRIPT,
     "start.js" SCRIPT,
     "about.js" SCRIPT,

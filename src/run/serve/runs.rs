@@ -99,23 +99,40 @@ impl Shown {
     }
 }
 
-/// First prompt among the events at the beginning of a run.
+/// First prompt among the events at the beginning of a run, or the beginning of it.
 fn first_prompt(state: &StateFolder, stream: &str) -> Option<String> {
     let file = state.run(stream).ok()??.events().ok()?;
     let mut head = vec![0; PROMPT.0];
     let read = file.read_at(&mut head, 0).ok()?;
     head.truncate(read);
-    let lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
-    lines.filter_map(|line| codec::decode(line.trim_ascii_end()).ok()).find_map(|event| {
-        let body = Fields::parse(event.line).ok()?;
-        match event.kind {
-            Type::TurnStarted => body.text("prompt").map(Cow::into_owned),
-            Type::Status if body.text("kind").as_deref() == Some("message") => {
-                body.object("data")?.text("text").map(Cow::into_owned)
-            }
-            _ => None,
-        }
+    let lines = head.split_inclusive(|byte| *byte == b'\n');
+    lines.into_iter().find_map(|line| match line.ends_with(b"\n") {
+        true => prompt_of(line.trim_ascii_end()),
+        false => cut_prompt(line),
     })
+}
+
+/// Prompt in an event.
+fn prompt_of(line: &[u8]) -> Option<String> {
+    let event = codec::decode(line).ok()?;
+    let body = Fields::parse(event.line).ok()?;
+    match event.kind {
+        Type::TurnStarted => body.text("prompt").map(Cow::into_owned),
+        Type::Status if body.text("kind").as_deref() == Some("message") => {
+            body.object("data")?.text("text").map(Cow::into_owned)
+        }
+        _ => None,
+    }
+}
+
+/// Beginning of the prompt in the beginning of a `message`.
+fn cut_prompt(line: &[u8]) -> Option<String> {
+    let line = String::from_utf8_lossy(line);
+    let (before, text) = line.split_once("\"data\":{\"text\":\"")?;
+    // An escape that is cut is no string.
+    let ends = text.char_indices().map(|(at, _)| at).skip(PROMPT.1).take(12);
+    let whole = |end: usize| codec::text(&format!("\"{}\"", &text[..end])).map(Cow::into_owned);
+    before.contains("\"kind\":\"message\"").then(|| ends.into_iter().find_map(whole)).flatten()
 }
 
 /// Opens a run by the `id` of the path.

@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::run_folder::{LOCK, RunFolder};
+use super::run_folder::{LOCK, RunFolder, RunLife};
 use crate::codec;
 use crate::run::tree;
 
 /// Interval of looks at a run that was told to end.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Time from the start of a run to its first event.
+const FIRST_EVENT_WITHIN: Duration = Duration::from_secs(2);
 
 /// Longest event file of a run that waits, in bytes.
 const MAX_EVENTS: u64 = 1 << 20;
@@ -23,6 +26,7 @@ impl RunFolder {
     /// Ends the run, if it waits for its turn, with its terminal event. `None` if it does not wait, or has not ended within the
     /// time.
     pub fn end_waiting(&self, within: Duration) -> Result<Option<String>> {
+        self.await_first_event()?;
         let Some(process) = self.ends_with("queued").then(|| self.holder()).flatten() else {
             return Ok(None);
         };
@@ -38,6 +42,18 @@ impl RunFolder {
         let mut ends = events.lines().rev();
         let is_end = |line: &&str| codec::decode_text(line).is_ok_and(|it| it.kind.is_terminal());
         Ok(ends.find(is_end).map(str::to_owned))
+    }
+
+    /// Waits for the first event of a run that was just started: it tells whether the run waits for its turn.
+    fn await_first_event(&self) -> Result<()> {
+        let until = Instant::now() + FIRST_EVENT_WITHIN;
+        while self.events()?.metadata()?.len() == 0 && Instant::now() < until {
+            if self.life()? != RunLife::Alive {
+                break;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
     }
 
     fn lines(&self) -> Result<String> {

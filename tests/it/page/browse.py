@@ -74,6 +74,11 @@ class Page(browser.Driver):
     def write(self, selector, text):
         self.call("POST", f"/element/{self.find(selector)}/value", {"text": text})
 
+    def scroll(self, script, *arguments):
+        """Moves the items as a wheel does, by a script."""
+        wheel = "const box = document.querySelector('.items'); box.dispatchEvent(new WheelEvent('wheel'));"
+        self.js(wheel + script, *arguments)
+
     def press(self, *keys):
         """Presses keys together: the first ones are held."""
         keys = [KEYS.get(key, key) for key in keys]

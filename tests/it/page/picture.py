@@ -92,7 +92,6 @@ def every_state(page, folder):
     page.size(390, 844)
     shoot("question-phone", 390, 844)
     page.click(".pane:last-of-type .back")
-    page.click(".pane:last-of-type .back")
     shoot("list-phone", 390, 844)
     page.size(1280, 800)
     page.click("#list li:nth-child(2) .run")

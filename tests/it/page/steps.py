@@ -33,6 +33,8 @@ def live(page):
 
     page.start("hold ask Bash", agent="claude")
     page.sees("May the agent use Bash?", ".question")
+    # What would be done is shown, and not the agent's words for it alone.
+    page.sees("command: ls", ".question pre")
     page.sees("asks for permission", ".pane .chip")
     page.wait("return document.title.startsWith('(1)')")
     page.click_text("Allow", ".question")
@@ -107,8 +109,7 @@ def beside(page):
     assert page.js("return getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 28)"
     visible = "return [...document.querySelectorAll('.pane')].filter(p => p.checkVisibility()).length"
     assert page.js(visible) == 1 and not page.js("return document.getElementById('side').checkVisibility()")
-    for _ in streams:
-        page.click(".pane:last-of-type .back")
+    page.click(".pane:last-of-type .back")
     page.wait("return document.getElementById('side').checkVisibility()")
     page.fits()
     page.click("#list li:nth-child(2) .run")
@@ -156,6 +157,44 @@ def keyboard(page):
     page.sees("to the end of the run", "#keys")
     page.press("Escape")
     page.wait("return !document.getElementById('keys').open")
+
+
+def wander(page):
+    """Back and forward, texts that were not sent, a run that does not exist, a run that is over."""
+    page.js("location.hash = 'run=nosuch'")
+    page.sees("There is no such run", ".pane .problem")
+    page.start("hold one", agent="claude", label="one")
+    page.wait(STREAMS + ".length === 1 && !document.querySelector('[data-stream=nosuch]')")
+    page.sees("I have read it.", LAST + ".items")
+    page.write(LAST + "textarea", "not sent yet")
+    page.start("go", agent="demo", label="two")
+    page.sees("two", ".pane h1")
+    page.call("POST", "/back", {})
+    page.sees("one", ".pane h1")
+    page.wait("return document.querySelector('.pane textarea').value === 'not sent yet'")
+    page.sees("I have read it.", LAST + ".items")
+    page.call("POST", "/forward", {})
+    page.sees("two", ".pane h1")
+    page.sees("completed", ".pane .chip")
+    # A run that is over can be started again with its prompt.
+    page.click_text("New run…", ".pane")
+    page.wait("return document.getElementById('start-prompt').value === 'go' && document.getElementById('start-agent').value === 'demo'")
+    page.press("Escape")
+    page.write("#filter", "two demo")
+    page.wait("return [...document.querySelectorAll('#list li:not([hidden]) b')].map(e => e.innerText).join() === 'two'")
+    # A message is sent once, however often it is clicked.
+    page.click_text("Keys")
+    page.press("Escape")
+    page.call("POST", "/back", {})
+    page.wait("return document.querySelector('.pane textarea').value === 'not sent yet'")
+    page.js("const send = [...document.querySelectorAll('.pane button')].find(b => b.innerText === 'Send'); for (let n = 0; n < 5; n++) send.click()")
+    page.sees("not sent yet", ".message")
+    page.js("document.querySelector('.pane textarea').value = ''")
+    page.click_text("Stop", ".pane")
+    page.sees("cancelled", LAST + ".end .outcome")
+    page.sees("cancelled", LAST + ".chip")
+    assert page.js("return document.querySelectorAll('.message').length") == 2
+    page.clean(expected=["404 (Not Found)"])
 
 
 def outage(page):
@@ -222,14 +261,14 @@ def hostile(page, stream):
     for width, height in [(390, 844), (1200, 800)]:
         page.size(width, height)
         scan()
-        page.js("document.querySelector('.items').scrollTop = 0")
+        page.scroll("box.scrollTop = 0")
         page.sees("Turn 1", ".items h2")
         # The long texts are thousands of lines: behind the beginning it goes on in large steps until the many calls are there.
         for step in [3] * 12 + [30] * 60:
             scan()
             if page.js("return [...document.querySelectorAll('.call .title')].some(e => /^[0-9]+$/.test(e.textContent))"):
                 break
-            page.js("const box = document.querySelector('.items'); box.scrollTop += arguments[0] * box.clientHeight", step)
+            page.scroll("box.scrollTop += arguments[0] * box.clientHeight", step)
         else:
             raise AssertionError("the calls did not come: " + page.js("return document.querySelector('.items').innerText.slice(-500)"))
     bad = tags & {"script", "style", "iframe", "object", "embed", "img", "image", "video", "audio", "base", "meta", "link", "form-x", "math", "marquee"}
@@ -264,6 +303,7 @@ const look = () => {
   pane.querySelector(".menu > summary").click();
   const plain = [...pane.querySelectorAll(".menu button")].find(b => b.textContent.startsWith("Show Markdown"));
   if (plain.getAttribute("aria-pressed") === "false") plain.click();
+  box.dispatchEvent(new WheelEvent("wheel"));
   box.scrollTop = 0;
   for (let last = -1; box.scrollTop !== last;) {
     await frame(), await frame();
@@ -296,16 +336,16 @@ def long(page, stream, events):
     page.wait("return document.querySelectorAll('#list li').length >= 50")
     page.click(f"#list [data-stream='{stream}'] .run")
     page.sees("THE END", ".items")
-    page.js("const box = document.querySelector('.items'); box.scrollTop = box.scrollHeight / 2")
+    page.scroll("box.scrollTop = box.scrollHeight / 2")
     for _ in range(30):
-        page.js("document.querySelector('.items').scrollBy(0, -700)")
+        page.scroll("box.scrollBy(0, -700)")
         page.wait("return new Promise(next => requestAnimationFrame(() => next(true)))")
         assert page.js("return document.querySelectorAll('.items *').length") < 20_000
     page.wait("return document.querySelectorAll('.item').length > 10")
     page.cdp("HeapProfiler.collectGarbage")
     heap = page.js("return performance.memory.usedJSHeapSize")
     print(json.dumps({"heap": heap, "tasks": page.js("return window.tasks"), "height": page.js("return document.querySelector('.items').scrollHeight")}))
-    page.js("document.querySelector('.items').scrollTop = 0")
+    page.scroll("box.scrollTop = 0")
     page.sees("THE BEGINNING", ".items")
     page.click_text("↓ To the end")
     page.sees("THE END", ".items")

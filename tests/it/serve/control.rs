@@ -58,7 +58,7 @@ for line in sys.stdin:
         prompt = m["id"]
         text = m["params"]["prompt"][0]["text"]
         if text == "ask":
-            send(id=77, method="session/request_permission", params={"sessionId": "s1", "toolCall": {"toolCallId": "t1", "title": "write"}, "options": [{"optionId": "yes", "name": "yes", "kind": "allow_once"}, {"optionId": "no", "name": "no", "kind": "reject_once"}]})
+            send(id=77, method="session/request_permission", params={"sessionId": "s1", "toolCall": {"toolCallId": "t1", "title": "write", "rawInput": {"path": "a"}}, "options": [{"optionId": "yes", "name": "yes", "kind": "allow_once"}, {"optionId": "no", "name": "no", "kind": "reject_once"}]})
         else:
             update("s1", "heard " + text)
             send(id=prompt, result={"stopReason": "end_turn"})
@@ -118,6 +118,7 @@ fn a_question_waits_for_its_answer_and_is_shown() {
         "{run}"
     );
     assert!(run["idle_ms"].is_u64(), "{run}");
+    assert_eq!(run["questions"][0]["input"], json!({"path": "a"}));
     let path = format!("/runs/{stream}/permissions/77");
     server.post(&path, &json!({"allow": true})).expect(200);
     live.until("answer yes");

@@ -3,7 +3,7 @@
 import { Problem, get, request } from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { nameOf } from "./pane.js";
-import { bytes, clock, cost, count, duration } from "./words.js";
+import { bytes, cost, count, duration, when } from "./words.js";
 
 /** Operations that are shown. */
 const MAX_OPERATIONS = 200;
@@ -19,6 +19,7 @@ export class About {
 
   async showHistory() {
     byId("history").showModal();
+    byId("operations").closest(".table").scrollTop = 0;
     await this.#fill(byId("operations"), async () => {
       const answer = await request(`trace?limit=${MAX_OPERATIONS}`);
       const lines = (await answer.text()).split("\n").filter(Boolean);
@@ -43,7 +44,7 @@ export class About {
     const name = nameOf(this.app.list.runs.get(run) ?? { stream: run });
     const link = run && h("button", { type: "button", class: "link", title: run, onclick: show }, name);
     const cells = [
-      h("time", { datetime: ts, title: ts }, clock(ts)),
+      h("time", { datetime: ts, title: ts }, when(ts)),
       op,
       link,
       outcome,

@@ -10,17 +10,29 @@ export class Problem extends Error {
 
 const KEY = "token";
 
+/** Difference between the clocks of the server and of this browser that counts, and what it is now, in milliseconds. */
+const SKEW = 3000;
+let skew = 0;
+
+/** Time of the server. */
+export const serverNow = () => Date.now() + skew;
+
 /** Called when the server wants another token. */
 let onRefused = () => {};
 
-/** Takes the token out of the address, where the printed URL has it, and keeps it for this tab. */
-export function takeToken(refused) {
+/** Calls `refused` whenever the server wants another token. */
+export function onToken(refused) {
   onRefused = refused;
+}
+
+/** Takes the token out of the address, where the printed URL has it, and keeps it for this tab. True if there was one. */
+export function takeToken() {
   const fragment = new URLSearchParams(location.hash.slice(1));
-  if (!fragment.has(KEY)) return;
+  if (!fragment.has(KEY)) return false;
   setToken(fragment.get(KEY));
   fragment.delete(KEY);
   history.replaceState(null, "", location.pathname + (fragment.size ? "#" + fragment : ""));
+  return true;
 }
 
 export function setToken(token) {
@@ -38,6 +50,8 @@ export async function request(path, { headers = {}, ...options } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "the server does not answer");
   }
+  const difference = Date.parse(answer.headers.get("Date")) - Date.now();
+  skew = Math.abs(difference) > SKEW ? difference : 0;
   if (answer.ok) return answer;
   const body = await answer.json().catch(() => ({}));
   if (answer.status === 401) onRefused();

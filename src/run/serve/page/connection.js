@@ -1,7 +1,7 @@
 // The one connection for events: server-sent events of all runs in short, and of the runs that are shown in full. A browser
 // opens few connections to a server, so that one for each run would not do.
 
-import { Problem, request } from "./api.js";
+import { request } from "./api.js";
 
 /** Types of events of all runs that change the list. */
 const ONLY = "turn_started,turn_completed,turn_failed,turn_cancelled,status";
@@ -66,7 +66,7 @@ export class Connection {
   constructor(handlers) {
     this.#handlers = handlers;
     document.addEventListener("visibilitychange", () => this.#setWanted(!document.hidden));
-    addEventListener("online", () => this.retryNow());
+    for (const name of ["online", "focus"]) addEventListener(name, () => this.retryNow());
     this.#setWanted(true);
     this.#loop();
   }
@@ -110,8 +110,8 @@ export class Connection {
       if (stopped.aborted) continue;
       const times = 2 ** Math.min(this.#failures++, 6);
       const wait = Math.min(this.#retry * times, MAX_WAIT);
-      const detail = problem instanceof Problem ? problem.message : "the server has closed the connection";
-      this.#handlers.state("lost", wait, detail);
+      const detail = problem?.status === undefined ? "the server has closed the connection" : problem.message;
+      this.#handlers.state(problem?.status === 401 ? "refused" : "lost", wait, detail);
       await new Promise((next) => {
         this.#wake = next;
         setTimeout(next, wait);
@@ -140,7 +140,12 @@ export class Connection {
         let until = performance.now() + SLICE;
         for (const frame of frames.take(value)) {
           if (signal.aborted) return;
-          this.#take(frame);
+          // One event that cannot be shown does not stop the others.
+          try {
+            this.#take(frame);
+          } catch (error) {
+            console.error(error);
+          }
           if (performance.now() < until) continue;
           await pause();
           until = performance.now() + SLICE;

@@ -72,7 +72,7 @@ export function bar(stretches, label) {
     part.style.width = (100 * ms) / total + "%";
     return part;
   });
-  return h("div", { class: "times", role: "img", "aria-label": label }, parts);
+  return h("div", { class: "times", role: "img", "aria-label": label, title: label }, parts);
 }
 
 /** Says something to screen readers. */

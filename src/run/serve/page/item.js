@@ -2,6 +2,7 @@
 
 import { bar, h, visible } from "./dom.js";
 import { render } from "./markdown.js";
+import { input } from "./tool.js";
 import { duration, oneLine, usageAndCost } from "./words.js";
 
 /** Lines of a change that are shown without a click. */
@@ -132,6 +133,7 @@ const DRAW = {
       " ",
       item.took,
       item.reason && h("span", { class: "reason" }, " " + item.reason),
+      item.claimed && h("span", { class: "claimed" }, ` (${item.claimed})`),
       usage && h("span", { class: "usage" }, usage),
     );
     const { files, more } = item;
@@ -169,11 +171,8 @@ function text(item, view) {
 }
 
 function body(item, end) {
-  const { change, list, text } = item.input;
-  const parts = [];
-  if (change) parts.push(difference(change));
-  if (list) parts.push(plan(list));
-  if (text) parts.push(h("pre", { class: "in", tabindex: "0" }, text));
+  const { change, list } = item.input;
+  const parts = inputParts(item.input);
   // Of a change that was made the output says no more.
   if (end.output && (change || list) && end.look === "ok") {
     parts.push(
@@ -183,6 +182,15 @@ function body(item, end) {
     parts.push(h("pre", { class: end.look === "bad" ? "out why" : "out", tabindex: "0" }, end.output));
   return parts;
 }
+
+function inputParts({ change, list, text }) {
+  if (change) return [difference(change)];
+  if (list) return [plan(list)];
+  return text ? [h("pre", { class: "in", tabindex: "0" }, text)] : [];
+}
+
+/** Input of a call that is asked for, whole. */
+export const inputElements = (tool) => inputParts(input(tool, ""));
 
 function difference(change) {
   const tags = { "+": "ins", "-": "del", "@": "b", "*": "b" };
@@ -221,6 +229,6 @@ export function times(timing) {
   );
   return [
     bar(timing.stretches, shares.map(({ of, took }) => `${of} ${took}`).join(", ")),
-    h("ul", { class: "legend" }, legend, h("li", { class: "sum" }, "together ", h("b", {}, duration(total)))),
+    h("ul", { class: "legend" }, legend, h("li", { class: "sum" }, "in all ", h("b", {}, duration(total)))),
   ];
 }

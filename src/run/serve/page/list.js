@@ -41,6 +41,7 @@ export class List {
     this.app = app;
     this.element = byId("list");
     byId("filter").addEventListener("input", () => this.#order());
+    byId("filter").addEventListener("keydown", (event) => this.#onFilterKey(event));
     byId("more").addEventListener("click", () => {
       this.#limit += PAGE;
       this.load();
@@ -137,6 +138,7 @@ export class List {
       Number.isNaN(started) ? "" : age(Date.now() - started),
       sum > 0 && `${sum < 10000 ? count(sum) : count(Math.round(sum / 1000)) + "k"} tokens`,
       cost(info.cost_usd),
+      name !== info.stream && info.stream,
     ];
     setText(row.parts.facts, facts.filter(Boolean).join(" · "));
     row.firstChild.setAttribute("aria-current", String(this.app.isOpen(info.stream)));
@@ -169,7 +171,13 @@ export class List {
     );
     const beside = h(
       "button",
-      { type: "button", class: "beside", title: "Open beside", onclick: () => this.app.openBeside(stream) },
+      {
+        type: "button",
+        class: "beside",
+        title: "Open beside (b)",
+        tabindex: "-1",
+        onclick: () => this.app.openBeside(stream),
+      },
       "◫",
     );
     beside.setAttribute("aria-label", `Open ${stream} beside`);
@@ -180,17 +188,14 @@ export class List {
 
   /** Puts the rows into their order, with those that the filter leaves. */
   #order() {
-    const wanted = byId("filter").value.trim().toLowerCase();
-    const matches = (info) =>
-      [
-        info.stream,
-        info.label,
-        info.title,
-        info.agent,
-        info.state,
-        STATES[stateOf(info)]?.[0],
-        ...(info.argv ?? []),
-      ].some((text) => text?.toLowerCase().includes(wanted));
+    const words = byId("filter").value.toLowerCase().split(/\s+/);
+    const matches = (info) => {
+      const { stream, label, title, agent, state, cwd, argv = [] } = info;
+      const text = [stream, label, title, agent, state, STATES[stateOf(info)]?.[0], cwd, ...argv]
+        .join("\n")
+        .toLowerCase();
+      return words.every((word) => text.includes(word));
+    };
     const started = ({ started, stream }) => `${started} ${stream}`;
     const runs = [...this.runs.values()].sort((a, b) => b.alive - a.alive || (started(a) < started(b) ? 1 : -1));
     const shown = runs.filter(matches);
@@ -218,11 +223,24 @@ export class List {
     }
   }
 
+  #onFilterKey(event) {
+    const first = [...this.element.children].find((row) => !row.hidden)?.firstChild;
+    if (event.key === "ArrowDown") first?.focus();
+    else if (event.key === "Enter") first?.click();
+    else return;
+    event.preventDefault();
+  }
+
   #onKey(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     this.move(step);
+  }
+
+  /** Moves the focus to the row of a run. */
+  focus(stream) {
+    (this.#rows.get(stream)?.firstChild ?? byId("filter")).focus();
   }
 
   /** Moves the focus to the next or the previous row. */

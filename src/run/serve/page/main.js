@@ -1,7 +1,7 @@
 // The page: what is shown where, the keys, and the way of events to the list and the runs that are open.
 
 import { About } from "./about.js";
-import { Problem, get, setToken, takeToken } from "./api.js";
+import { Problem, get, onToken, setToken, takeToken } from "./api.js";
 import { Connection } from "./connection.js";
 import { announce, byId, setText } from "./dom.js";
 import { List } from "./list.js";
@@ -17,11 +17,15 @@ const HIDDEN_TICK = 15000;
 
 class App {
   panes = [];
-  #agents = [];
-  #resuming = [];
+  /** Texts that were written and not sent, by run. */
+  drafts = new Map();
+  /** Pane that was used last: another run takes its place. */
+  #active;
+  #status = { agents: [], resuming: [], limits: { max_runs: 1 } };
 
   constructor() {
-    takeToken(() => this.#signIn());
+    onToken(() => this.#signIn());
+    takeToken();
     this.list = new List(this);
     this.about = new About(this);
     this.start = new Start(this);
@@ -34,8 +38,7 @@ class App {
       operation: (operation) => this.about.on(operation),
       state: (state, wait, why) => this.#onConnection(state, wait, why),
     });
-    const runs = new URLSearchParams(location.hash.slice(1)).getAll("run");
-    for (const stream of runs.slice(0, MAX_PANES)) this.openBeside(stream);
+    this.#goTo(fragment());
     setInterval(() => this.#tick(), TICK);
     setInterval(() => document.hidden && this.#load(), HIDDEN_TICK);
   }
@@ -54,19 +57,29 @@ class App {
       this.connection.retryNow();
     });
     document.addEventListener("keydown", (event) => this.#onKey(event));
+    for (const name of ["focusin", "pointerdown"]) {
+      byId("panes").addEventListener(name, ({ target }) =>
+        this.#activate(this.panes.find((it) => it.element.contains(target))),
+      );
+    }
+    // Back and forward, and an address that was changed by hand.
+    addEventListener("popstate", () => {
+      if (takeToken()) this.connection.retryNow();
+      this.#goTo(fragment());
+    });
   }
 
   #onKey(event) {
     const { target, key } = event;
     const isWriting = target.closest?.("input, textarea, select, dialog");
     if (isWriting || event.ctrlKey || event.metaKey || event.altKey) return;
-    const pane = this.panes.find(({ element }) => element.contains(document.activeElement)) ?? this.panes.at(-1);
+    const pane = this.#active;
     const actions = {
       n: () => this.start.open(),
       j: () => this.list.move(1),
       k: () => this.list.move(-1),
       "/": () => byId("filter").focus(),
-      m: () => pane?.text.focus(),
+      m: () => pane?.write.text.focus(),
       b: () => this.openBeside(document.activeElement.closest("#list li")?.dataset.stream),
       e: () => pane?.scroll.toEnd(),
       x: () => pane && this.close(pane),
@@ -80,12 +93,16 @@ class App {
   }
 
   agents() {
-    return this.#agents;
+    return this.#status.agents;
   }
 
   /** True if a run of this agent can continue the session of another one. */
   resumes(agent) {
-    return this.#resuming.includes(agent);
+    return this.#status.resuming.includes(agent);
+  }
+
+  maxRuns() {
+    return this.#status.limits.max_runs;
   }
 
   isOpen(stream) {
@@ -97,21 +114,20 @@ class App {
   }
 
   /** Shows a run in place of another one, or of the one that was used last. */
-  open(stream, instead = this.panes.at(-1)) {
-    if (this.#pane(stream)) return this.#focus(this.#pane(stream));
-    this.#show(stream, instead);
+  open(stream, instead = this.#active) {
+    const known = this.#pane(stream);
+    if (!known) this.#remember(() => this.#show(stream, instead));
+    this.#focus(known ?? this.#pane(stream));
   }
 
-  /** Shows a run beside the others; where there is no more room, in place of the first one. */
+  /** Shows a run beside the others; where there is no more room, in place of the one that was used last. */
   openBeside(stream) {
-    if (!stream) return;
-    if (this.#pane(stream)) return this.#focus(this.#pane(stream));
-    this.#show(stream, this.panes.length >= MAX_PANES ? this.panes[0] : undefined);
+    if (stream) this.open(stream, this.panes.length >= MAX_PANES ? this.#active : null);
   }
 
   #show(stream, instead) {
     const pane = new Pane(stream, this);
-    if (instead) {
+    if (instead && this.panes.includes(instead)) {
       this.connection.hide(instead.stream);
       instead.element.replaceWith(pane.element);
       this.panes.splice(this.panes.indexOf(instead), 1, pane);
@@ -119,12 +135,17 @@ class App {
       byId("panes").append(pane.element);
       this.panes.push(pane);
     }
-    this.connection?.show(stream);
+    this.connection.show(stream);
     const info = this.list.runs.get(stream);
     if (info) pane.show(info);
     else this.list.refresh(stream);
-    this.#changed();
-    this.#focus(pane);
+    this.#activate(pane);
+  }
+
+  #activate(pane) {
+    if (!pane) return;
+    this.#active = pane;
+    for (const other of this.panes) other.element.classList.toggle("is-active", other === pane);
   }
 
   #focus(pane) {
@@ -133,19 +154,46 @@ class App {
   }
 
   close(pane) {
+    this.#remember(() => this.#remove(pane));
+    if (this.panes.length) this.#focus(this.#active);
+    else this.list.focus(pane.stream);
+  }
+
+  /** Closes all runs. */
+  toList() {
+    const last = this.#active;
+    this.#remember(() => [...this.panes].forEach((pane) => this.#remove(pane)));
+    this.list.focus(last?.stream);
+  }
+
+  #remove(pane) {
     this.connection.hide(pane.stream);
     pane.element.remove();
     this.panes.splice(this.panes.indexOf(pane), 1);
+    if (this.#active !== pane) return;
+    this.#active = undefined;
+    this.#activate(this.panes.at(-1));
+  }
+
+  /** Shows these runs and no others. */
+  #goTo(streams) {
+    for (const pane of [...this.panes]) if (!streams.includes(pane.stream)) this.#remove(pane);
+    for (const stream of streams) if (!this.#pane(stream)) this.#show(stream);
     this.#changed();
-    this.list.element.querySelector(`[data-stream="${CSS.escape(pane.stream)}"] button`)?.focus();
+  }
+
+  /** Changes what is shown by a step that the browser can take back. */
+  #remember(change) {
+    change();
+    const runs = this.panes.map(({ stream }) => "run=" + encodeURIComponent(stream)).join("&");
+    history.pushState(null, "", location.pathname + (runs && "#" + runs));
+    this.#changed();
   }
 
   #changed() {
     document.body.classList.toggle("has-run", this.panes.length > 0);
     byId("nothing").hidden = this.panes.length > 0;
-    byId("panes").dataset.count = String(this.panes.length);
-    const fragment = this.panes.map(({ stream }) => "run=" + encodeURIComponent(stream)).join("&");
-    history.replaceState(null, "", location.pathname + (fragment && "#" + fragment));
+    byId("panes").classList.toggle("has-several", this.panes.length > 1);
     this.list.tick();
   }
 
@@ -164,7 +212,7 @@ class App {
   async #load() {
     try {
       await this.list.load();
-      ({ agents: this.#agents, resuming: this.#resuming } = await get("status"));
+      this.#status = await get("status");
       for (const pane of this.panes) if (pane.info) pane.show(this.list.runs.get(pane.stream) ?? pane.info);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -172,6 +220,7 @@ class App {
   }
 
   #onConnection(state, wait, why) {
+    if (state === "refused") return;
     const isLost = state === "lost";
     const was = !byId("lost").hidden;
     byId("lost").hidden = !isLost;
@@ -206,5 +255,8 @@ class App {
     if (!byId("sign-in").open) byId("sign-in").showModal();
   }
 }
+
+/** Runs in the fragment of the address. */
+const fragment = () => new URLSearchParams(location.hash.slice(1)).getAll("run").slice(0, MAX_PANES);
 
 new App();

@@ -2,10 +2,11 @@
 
 import { Problem, post, request, runPath } from "./api.js";
 import { announce, bar, byId, fill, h, icon, setText, visible } from "./dom.js";
-import { element } from "./item.js";
+import { element, inputElements } from "./item.js";
 import { Run } from "./run.js";
 import { Scroll } from "./scroll.js";
 import { STATES, age, cost, duration, oneLine, plural, silence, tokens } from "./words.js";
+import { Write } from "./write.js";
 
 /** Silence that is told, in milliseconds. */
 const SILENT = 5000;
@@ -17,7 +18,7 @@ const CLOSE = "M3 3l10 10M13 3L3 13";
 const MORE = "M3 8h.01M8 8h.01M13 8h.01";
 
 export class Pane {
-  /** `app` has `list`, `agents()`, `resumes(agent)`, `open(stream)` and `close(pane)`. */
+  /** `app` has `list`, `start`, `drafts`, `agents()`, `resumes(agent)`, `open(stream)`, `toList()` and `close(pane)`. */
   constructor(stream, app) {
     this.stream = stream;
     this.app = app;
@@ -64,7 +65,7 @@ export class Pane {
         button("Download as HTML", () => this.#download("html", "html")),
         button("Download as Markdown", () => this.#download("markdown", "md")),
         button("Download the events", () => this.#download("events", "ndjson")),
-        button("Copy the id", () => navigator.clipboard?.writeText(this.stream)),
+        button("Copy the id", () => this.#copy()),
         button("Delete the run", () => this.#delete(), { class: "delete" }),
       ),
     );
@@ -79,32 +80,24 @@ export class Pane {
     this.jump = button("↓ To the end", () => this.scroll.toEnd(), { class: "jump", hidden: true });
     this.now = h("p", { class: "now" });
     this.message = h("p", { class: "problem", role: "alert" });
-    this.text = h("textarea", { rows: "2", "aria-label": "Message to the agent", placeholder: "Message to the agent" });
-    this.text.addEventListener("keydown", (event) => this.#onKey(event));
-    this.text.addEventListener("input", () => this.#showActions());
-    this.send = button("Send", () => this.#send(), { class: "main", title: "Ctrl+Enter" });
-    this.stop = button("Stop", () => this.#cancel(), { class: "stop" });
-    this.redirect = button("Stop, and do this instead", () => this.#cancel(this.text.value));
-    this.again = button("Continue in a new run", () => this.#continue(), { class: "main", title: "Ctrl+Enter" });
-    const actions = h("div", { class: "actions" }, this.redirect, this.stop, this.send, this.again);
-    this.form = h("div", { class: "write" }, this.message, this.text, actions);
+    this.write = new Write(this);
     const close = button(icon(CLOSE), () => this.app.close(this), {
       class: "close",
       "aria-label": "Close this run",
       title: "Close",
     });
-    const back = button("‹ Runs", () => this.app.close(this), { class: "back" });
+    const back = button("‹ Runs", () => this.app.toList(), { class: "back" });
     const head = h("header", {}, back, h("div", { class: "heading" }, this.title, this.chip, menu, close), this.meta);
     this.element = h(
       "section",
       { class: "pane", "data-stream": this.stream },
       head,
+      this.message,
       this.questions,
       this.earlier,
-      this.box,
-      this.jump,
+      h("div", { class: "frame" }, this.box, this.jump),
       this.now,
-      this.form,
+      this.write.element,
     );
     this.element.addEventListener("keydown", (event) => event.key === "Escape" && menu.open && (menu.open = false));
   }
@@ -130,14 +123,16 @@ export class Pane {
     ];
     setText(this.meta, parts.filter(Boolean).join(" · "));
     this.#ask(info.questions ?? []);
-    this.#showActions();
+    this.write.show();
     this.#tell();
   }
 
   /** The run does not exist any more. */
   gone() {
-    this.show({ ...(this.info ?? {}), alive: false, questions: [], isGone: true });
-    setText(this.message, "This run was deleted.");
+    const info = this.info ?? { stream: this.stream, state: "missing" };
+    this.show({ ...info, alive: false, questions: [], isGone: true });
+    const known = this.run.items.length > 0;
+    setText(this.message, known ? "This run was deleted." : "There is no such run. It may have been deleted.");
   }
 
   #ask(questions) {
@@ -147,22 +142,21 @@ export class Pane {
     fill(
       this.questions,
       questions.map((question) => {
-        const { id, tool, title } = question;
-        const answer = (allow) =>
-          this.#act(() => post(runPath(this.stream, `/permissions/${encodeURIComponent(id)}`), { allow }));
+        const { id, tool, title, input } = question;
+        const answer = async (allow) => {
+          await this.act(() => post(runPath(this.stream, `/permissions/${encodeURIComponent(id)}`), { allow }));
+          if (document.activeElement === document.body) this.box.focus();
+        };
+        // What would be done comes first: the title is the agent's own description.
+        const asked = h("p", {}, "May the agent use ", h("b", {}, tool || "a tool"), "?");
+        const description = title && title !== tool && h("p", { class: "meta" }, title);
+        const button = (text, allow, props) =>
+          h("button", { type: "button", onclick: () => answer(allow), ...props }, text);
         return h(
           "div",
           { class: "question", role: "group", "aria-label": "Question for permission" },
-          h(
-            "p",
-            {},
-            "May the agent use ",
-            h("b", {}, tool ?? "a tool"),
-            "?",
-            title && title !== tool && h("code", {}, title),
-          ),
-          h("button", { type: "button", class: "main", onclick: () => answer(true) }, "Allow"),
-          h("button", { type: "button", onclick: () => answer(false) }, "Deny"),
+          h("div", { class: "asked" }, asked, inputElements({ input: input ?? undefined, kind: "edit" }), description),
+          h("div", { class: "answers" }, button("Allow", true, { class: "main" }), button("Deny", false)),
         );
       }),
     );
@@ -170,87 +164,44 @@ export class Pane {
       announce(`${this.title.textContent} asks for permission: ${oneLine(title || tool || "", 100)}`);
   }
 
-  /** Session that a new run can continue. */
-  #continues() {
-    const { alive, session, conversation, agent } = this.info ?? {};
-    return !alive && (conversation ? this.app.agents().includes(agent) : Boolean(session) && this.app.resumes(agent));
-  }
-
-  #showActions() {
-    const alive = Boolean(this.info?.alive);
-    const hasText = this.text.value.trim() !== "";
-    this.send.hidden = this.stop.hidden = !alive;
-    this.redirect.hidden = !alive || !hasText;
-    this.again.hidden = !this.#continues();
-    this.again.disabled = this.send.disabled = !hasText;
-    this.text.hidden = !alive && !this.#continues();
-    this.form.hidden = this.text.hidden && this.message.textContent === "";
-    this.text.placeholder = alive ? "Message to the agent" : "Next prompt, in the same session";
-  }
-
-  #onKey(event) {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || this.text.value.trim() === "") return;
-    event.preventDefault();
-    if (this.info?.alive) this.#send();
-    else if (this.#continues()) this.#continue();
-  }
-
   /** Does something, and says why if it does not go. */
-  async #act(action) {
+  async act(action) {
     setText(this.message, "");
     try {
       await action();
       return true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      setText(this.message, error.message);
-      this.#showActions();
+      setText(this.message, inWords(error.message));
       return false;
     } finally {
       this.app.list.refresh(this.stream);
     }
   }
 
-  async #send() {
-    const text = this.text.value;
-    if (await this.#act(() => post(runPath(this.stream, "/messages"), { text }))) this.#clear(text);
+  async #copy() {
+    const copied = await navigator.clipboard?.writeText(this.stream).then(
+      () => true,
+      () => false,
+    );
+    setText(this.message, copied ? "" : `The browser does not let the page copy: ${this.stream}`);
+    if (copied) announce("Copied");
   }
 
-  async #cancel(then) {
-    const body = then === undefined ? { reason: "stopped on the page" } : { reason: "redirected on the page", then };
-    this.stop.disabled = this.redirect.disabled = true;
-    const done = await this.#act(() => post(runPath(this.stream, "/cancel"), body));
-    this.stop.disabled = this.redirect.disabled = false;
-    if (done && then !== undefined) this.#clear(then);
-    // Whoever used the keyboard is not left on a button that is gone.
-    if (done && document.activeElement === document.body) this.box.focus();
-  }
-
-  async #continue() {
-    const { session, conversation, agent, label } = this.info;
-    const text = this.text.value;
-    await this.#act(async () => {
-      const started = conversation
-        ? await post("chat", { message: text, conversation, agent })
-        : await post("runs", { prompt: text, agent, session, ...(label && { label }) });
-      this.#clear(text);
-      this.app.open(started.stream, this);
-    });
-  }
-
-  #clear(sent) {
-    if (this.text.value === sent) this.text.value = "";
-    this.#showActions();
+  /** First prompt among the items, for a new run. */
+  firstPrompt() {
+    const first = this.run.items.find(({ kind, text, prompt }) => (kind === "message" && text) || prompt);
+    return first?.text ?? first?.prompt ?? "";
   }
 
   async #delete() {
     if (!confirm(`Delete the run ${this.title.textContent} and its events?`)) return;
-    const deleted = await this.#act(() => request(runPath(this.stream), { method: "DELETE" }));
+    const deleted = await this.act(() => request(runPath(this.stream), { method: "DELETE" }));
     if (deleted) this.app.close(this);
   }
 
   async #download(format, ending) {
-    await this.#act(async () => {
+    await this.act(async () => {
       const answer = await request(runPath(this.stream, `/events?until=now&format=${format}`));
       const link = h("a", { href: URL.createObjectURL(await answer.blob()), download: `${this.stream}.${ending}` });
       link.click();
@@ -283,13 +234,15 @@ export class Pane {
     const open = this.info?.alive && this.run.open();
     if (!open) return fill(this.now);
     const silent = Math.max(0, performance.now() - this.run.heardAt);
-    const { timing, calls, time } = open;
-    const passed = time - timing.began + silent;
+    const { timing: known, calls, time } = open;
+    const passed = time - known.began + silent;
+    const isAsking = this.info.questions?.length > 0;
+    const timing = silent >= SILENT || isAsking ? known.at(time + silent) : known;
     const call = calls.at(-1);
     let words = "working";
-    if (this.info.questions?.length) words = "waits for your answer";
+    if (isAsking) words = "waits for your answer";
     else if (silent >= SILENT) {
-      const waits = timing.stretches.every(([name]) => name === "start");
+      const waits = known.stretches.every(([name]) => name === "start");
       words = call
         ? `a call runs (${call.name}), silent for ${silence(silent)}`
         : waits
@@ -356,6 +309,13 @@ function belongs(event, item) {
   if (item.piece) return event.block !== undefined;
   return event.seq >= item.firstSeq;
 }
+
+/** A refusal of the server in the words of the page. */
+export const inWords = (text) =>
+  text
+    .replace(/^each is at most (\d+) here.*/, "At most $1 runs live at a time")
+    .replace("cwd", "the directory")
+    .replace(/^no turn is open/, "The agent is not at work: there is nothing to stop");
 
 /** Name of a run for people: its label, or the first line of its first prompt. */
 export const nameOf = (info) => info.label || oneLine(info.title ?? "", 80) || info.stream;

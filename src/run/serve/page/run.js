@@ -1,5 +1,6 @@
 // Model of a run: its events as items, in the order in which they came. It knows no element of the page.
 
+import { serverNow } from "./api.js";
 import { Pieces } from "./pieces.js";
 import { Timing, stepOfStatus } from "./times.js";
 import * as tool from "./tool.js";
@@ -7,6 +8,9 @@ import { duration, oneLine, tokens } from "./words.js";
 
 /** Characters that the items of a run may hold together; the first ones make room for more. */
 const MAX_HELD = 48 << 20;
+
+/** Age from which an event is one of the past, in milliseconds. */
+const PAST = 1500;
 
 /** Statuses that are for programs. */
 const SILENT = ["usage", "redacted", "heartbeat", "stalled", "session"];
@@ -79,7 +83,9 @@ export class Run {
 
   /** Takes an event, and the place before it. */
   on(event, place) {
-    this.heardAt = performance.now();
+    const old = Math.max(0, serverNow() - Date.parse(event.ts));
+    // An event of the past was heard then.
+    this.heardAt = performance.now() - (old > PAST ? old : 0);
     const name = event.stream ?? this.stream;
     let stream = this.#streams.get(name);
     if (!stream) this.#streams.set(name, (stream = new Stream(name)));
@@ -218,6 +224,8 @@ export class Run {
       .find((list) => Array.isArray(list) && list.length);
     if (kind === "plan" && (entries || Array.isArray(data))) this.#plan(at, entries ?? data);
     else if (kind === "message" && typeof data?.text === "string") this.#message(at, data);
+    else if (kind === "redirected" && typeof data?.prompt === "string")
+      this.#message(at, { text: data.prompt, by: "", id: data.id });
     else if (kind === "progress" && /^[\w.:/-]*$/.test(message) && message !== "thinking") return;
     else if (kind === "info" && (/^[\w.:/-]*$/.test(message) || message === "fields of an unknown meaning")) return;
     else this.#notice(at, LOOKS[kind] ?? "dim", noticeWords(event, message));
@@ -232,7 +240,7 @@ export class Run {
     this.held += text.length;
     this.#add(
       { kind: "message", ...at },
-      { text: tool.limited(text), by: by === "prompt" ? "" : String(by ?? ""), id },
+      { text: tool.limited(text), by: ["prompt", "control", "http"].includes(by) ? "" : String(by ?? ""), id },
     );
   }
 
@@ -273,7 +281,9 @@ export class Run {
     const timing = stream.timing;
     stream.timing = undefined;
     timing?.end(stream.time);
-    const took = event.duration_ms ?? (timing ? stream.time - timing.began : undefined);
+    const measured = timing && stream.time - timing.began;
+    const claimed = event.duration_ms;
+    const differs = measured && claimed !== undefined && Math.abs(claimed - measured) > Math.max(100, measured / 20);
     this.#add(
       { kind: "end", ...at },
       {
@@ -281,7 +291,8 @@ export class Run {
         look,
         reason,
         timing,
-        took: took ? duration(took) : "",
+        took: measured || claimed ? duration(measured || claimed) : "",
+        claimed: differs ? `${duration(claimed)} by the agent` : "",
         usage: event,
         tokens: stream.lastTokens,
         files: event.files ?? [],

@@ -2,12 +2,13 @@
 
 import { Problem, post } from "./api.js";
 import { byId, fill, h, setText } from "./dom.js";
-import { bytes } from "./words.js";
+import { inWords } from "./pane.js";
+import { bytes, plural } from "./words.js";
 
 export class Start {
   #context = [];
 
-  /** `app` has `agents()` and `started(streams)`. */
+  /** `app` has `agents()`, `maxRuns()` and `started(streams)`. */
   constructor(app) {
     this.app = app;
     this.dialog = byId("start");
@@ -20,21 +21,40 @@ export class Start {
       event.preventDefault();
       byId("start-form").requestSubmit();
     });
+    byId("start-form").addEventListener("input", () => this.#summarise());
     byId("start-add").addEventListener("click", () => this.#add());
     byId("start-cancel").addEventListener("click", () => this.dialog.close());
   }
 
-  open() {
+  /** Opens the dialog as it was left, or with an agent and a prompt. */
+  open({ agent, prompt } = {}) {
     const agents = this.app.agents();
-    fill(
-      byId("start-agent"),
-      agents.map((name, n) => h("option", { value: name }, n === 0 ? `${name} (default)` : name)),
-    );
+    const field = byId("start-agent");
+    const chosen = agents.includes(agent) ? agent : field.value;
+    const options = agents.map((name, n) => h("option", { value: name }, n === 0 ? `${name} (default)` : name));
+    fill(field, options);
+    if (agents.includes(chosen)) field.value = chosen;
+    if (prompt) byId("start-prompt").value = prompt;
+    byId("start-each").max = String(this.app.maxRuns());
     byId("start-none").hidden = agents.length > 0;
     byId("start-go").disabled = agents.length === 0;
     setText(byId("start-problem"), "");
+    this.#summarise();
     if (!this.dialog.open) this.dialog.showModal();
     byId("start-prompt").focus();
+  }
+
+  /** Says what is set where the fields are folded. */
+  #summarise() {
+    const value = (id) => byId(id).value.trim();
+    const count = Number(value("start-each"));
+    const set = [
+      this.#context.length > 0 && plural(this.#context.length, "text"),
+      value("start-label") && `label ${value("start-label")}`,
+      value("start-cwd") && `in ${value("start-cwd")}`,
+      count > 1 && plural(count, "run"),
+    ].filter(Boolean);
+    setText(byId("start-more"), `More: ${set.join(", ") || "context, label, directory, number of runs"}`);
   }
 
   /** Adds the text of the field as context: it is stored when the run starts. */
@@ -48,6 +68,7 @@ export class Start {
   }
 
   #show() {
+    this.#summarise();
     fill(
       byId("start-contexts"),
       this.#context.map((text, n) => {
@@ -95,7 +116,7 @@ export class Start {
       this.app.started(streams);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      setText(byId("start-problem"), error.message);
+      setText(byId("start-problem"), inWords(error.message));
     } finally {
       button.disabled = false;
     }

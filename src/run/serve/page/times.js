@@ -92,6 +92,15 @@ export class Timing {
     else this.stretches.push([name, ms]);
   }
 
+  /** Timing as it would be if the turn ended now. */
+  at(now) {
+    const copy = Object.assign(new Timing(this.began), structuredClone({ sums: this.sums, stretches: this.stretches }));
+    [copy.#last, copy.#pending, copy.#waits, copy.#retries] = [this.#last, this.#pending, this.#waits, this.#retries];
+    [copy.#begun, copy.#open] = [this.#begun, this.#open];
+    copy.end(now);
+    return copy;
+  }
+
   /** Classes that have any time, the longest first. */
   longest() {
     return CLASSES.map(([name, of]) => [of, this.sums[name]])

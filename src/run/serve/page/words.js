@@ -62,8 +62,15 @@ export function age(ms) {
   return minutes < 48 * 60 ? Math.floor(minutes / 60) + "h" : Math.floor(minutes / 1440) + "d";
 }
 
-/** Time of the day of this browser. */
-export const clock = (ts) => new Date(ts).toLocaleTimeString([], { hour12: false });
+/** Time of the day of this browser, with the date of another day. */
+export function when(ts) {
+  const [time, now] = [new Date(ts), new Date()];
+  const day =
+    time.toDateString() === now.toDateString()
+      ? ""
+      : time.toLocaleDateString([], { month: "short", day: "numeric" }) + " ";
+  return day + time.toLocaleTimeString([], { hour12: false });
+}
 
 /** Size of a file or disk. */
 export function bytes(n) {
@@ -82,4 +89,5 @@ export const STATES = {
   completed: ["completed", "ok"],
   failed: ["failed", "bad"],
   cancelled: ["cancelled", "dim"],
+  missing: ["not there", "dim"],
 };
