@@ -8,6 +8,9 @@ import { duration, oneLine, usageAndCost } from "./words.js";
 /** Lines of a change that are shown without a click. */
 const MAX_CHANGE = 24;
 
+/** Length of a text from which it is long. */
+const LONG = 4000;
+
 /** Deepest indentation. */
 const MAX_DEPTH = 4;
 
@@ -22,13 +25,20 @@ export function element(item, view) {
     { type: "button", class: "raw", title: "Raw events", "aria-label": "Raw events", onclick: () => view.raw(item) },
     "{ }",
   );
-  return h(
+  const drawn = h(
     "div",
     { class: `item is-${item.kind} depth-${Math.min(item.depth, MAX_DEPTH)}`, ...at },
     whose && h("p", { class: "of" }, whose),
     content,
     raw,
   );
+  // A long text is laid out when it comes near the window.
+  const length = item.piece?.text.length ?? 0;
+  if (length > LONG) {
+    drawn.style.contentVisibility = "auto";
+    drawn.style.containIntrinsicSize = `auto ${Math.ceil(length / 80) * 22}px`;
+  }
+  return drawn;
 }
 
 const caller = (item) =>
