@@ -15,6 +15,7 @@ mod fingerprints;
 mod hidden;
 mod literals;
 mod look;
+mod pairs;
 mod program;
 mod recent;
 mod refusal;
