@@ -2,6 +2,7 @@
 //! a look at every second byte of a text. Never misses an occurrence of which enough bytes are there.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::HIDDEN_BEGINNING;
 use super::fingerprints::LENGTH;
@@ -11,18 +12,17 @@ use super::program::{Program, State};
 pub const REACH: usize = 8;
 
 /// Share of a text's pairs, as one in so many, from which on a search for them saves nothing.
-const MOST: u64 = 16;
+const MOST: u64 = 8;
 
 /// Pairs that are looked at together.
 const STEP: usize = 8;
 
-/// A set of pairs.
+/// Number of all pairs.
+const ALL: usize = 1 << 16;
+
+/// A set of pairs: for each pair its distances from the beginning of an occurrence, as bits.
 #[derive(Debug)]
-pub struct Pairs {
-    bits: Box<[u64; 1 << 10]>,
-    /// Distances of each pair from the beginning of its occurrence, as bits.
-    distances: Vec<u16>,
-}
+pub struct Pairs(Box<[u16; ALL]>);
 
 /// Pairs of a range of first bytes and one of second bytes, so far from the beginning.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ struct Block {
 impl Pairs {
     /// The pairs of these expressions; `None` if too many are common in texts.
     pub fn new(program: &Program, expressions: impl Iterator<Item = u32>) -> Option<Self> {
-        let mut choice = Choice { program, costs: Costs::new(), best: HashMap::new() };
+        let mut choice = Choice { program, costs: Costs::new(), known: HashMap::new() };
         let mut begins = Vec::new();
         for index in expressions {
             let held = (!program.has_group(index)).then_some(0);
@@ -47,41 +47,34 @@ impl Pairs {
                 }
             }
         }
-        // Words at a beginning before those behind an escape: the pairs of the first are in the others too.
-        begins.sort_by_key(|place| (place.held.is_none(), place.at));
-        let mut blocks = Vec::new();
-        for place in begins {
-            blocks.extend(choice.take(place));
-        }
+        // What is hidden from its beginning on has fewer pairs to choose from: others take the same ones.
+        let (held, free): (Vec<_>, Vec<_>) =
+            begins.into_iter().partition(|place| place.held.is_some());
+        let mut blocks = choice.take(held);
+        blocks.extend(choice.take(free));
         let pairs = Self::of(&blocks);
-        let costs = Costs::new();
-        let all = (0..=u16::MAX).map(u16::to_le_bytes);
-        let (known, other): (Vec<_>, Vec<_>) = all.partition(|pair| pairs.contains(*pair));
-        let cost =
-            |pairs: Vec<[u8; 2]>| pairs.into_iter().map(|pair| costs.pair(pair)).sum::<u64>();
-        (cost(known) * MOST < cost(other)).then_some(pairs)
+        let cost = |counts: &dyn Fn([u8; 2]) -> bool| -> u64 {
+            common().filter(|(pair, _)| counts(*pair)).map(|(_, cost)| u64::from(cost)).sum()
+        };
+        (cost(&|pair| pairs.contains(pair)) * MOST < cost(&|_| true)).then_some(pairs)
     }
 
     fn of(blocks: &[Block]) -> Self {
-        let (mut bits, mut distances) = (Box::new([0; 1 << 10]), vec![0; 1 << 16]);
+        let mut pairs = Self(Box::new([0; ALL]));
         for block in blocks {
-            for pair in block.pairs() {
-                let (word, bit) = place(pair);
-                bits[word] |= bit;
-                distances[number(pair)] |= 1 << block.at;
-            }
+            block.pairs().for_each(|pair| pairs.0[number(pair)] |= 1 << block.at);
         }
-        Self { bits, distances }
+        pairs
     }
 
     /// Offset of the first pair of the set at an even offset.
     pub fn first(&self, text: &[u8]) -> Option<usize> {
         let pairs = text.as_chunks::<2>().0;
         let (steps, rest) = pairs.as_chunks::<STEP>();
-        let in_step = |step: &[[u8; 2]; STEP]| {
-            step.iter().fold(false, |found, pair| found | self.contains(*pair))
+        let has_any = |step: &[[u8; 2]; STEP]| {
+            step.iter().fold(0, |found, pair| found | self.0[number(*pair)]) != 0
         };
-        let step = steps.iter().position(in_step);
+        let step = steps.iter().position(has_any);
         let from = step.unwrap_or(steps.len()) * STEP;
         let near = if step.is_some() { &pairs[from..from + STEP] } else { rest };
         let index = near.iter().position(|pair| self.contains(*pair))?;
@@ -90,27 +83,18 @@ impl Pairs {
 
     /// Places at which an occurrence with the pair at this offset may begin, the first one first.
     pub fn beginnings(&self, text: &[u8], at: usize) -> impl Iterator<Item = usize> {
-        let distances = text[at..].first_chunk().map_or(0, |pair| self.distances[number(*pair)]);
+        let distances = text[at..].first_chunk().map_or(0, |pair| self.0[number(*pair)]);
         let near = (0..=REACH.min(at)).rev().filter(move |distance| distances >> distance & 1 != 0);
         near.map(move |distance| at - distance)
     }
 
-    #[inline]
     fn contains(&self, pair: [u8; 2]) -> bool {
-        let (word, bit) = place(pair);
-        self.bits[word] & bit != 0
+        self.0[number(pair)] != 0
     }
 }
 
-#[inline]
 fn number(pair: [u8; 2]) -> usize {
     usize::from(u16::from_le_bytes(pair))
-}
-
-/// Word and bit of a pair.
-#[inline]
-fn place(pair: [u8; 2]) -> (usize, u64) {
-    (number(pair) >> 6, 1 << (number(pair) & 63))
 }
 
 impl Block {
@@ -138,30 +122,29 @@ const COMMON: [&str; 6] = [
     r##"T1 \ptrh0Tctmi4TT2spnishudg e.e_opuldsdit.lf hic utpsudas.os }e,po"iepeflu1" T ("mees:wrie}}e(),"##,
 ];
 
-/// For each pair, a number that grows with its share in texts.
-struct Costs(Vec<u64>);
+/// The common pairs, each with a number that grows with its share in texts.
+fn common() -> impl Iterator<Item = ([u8; 2], u16)> {
+    let pairs = COMMON.iter().flat_map(|line| line.as_bytes().as_chunks::<2>().0);
+    (1..).zip(pairs).map(|(rank, pair)| (*pair, 4000 / (rank + 16)))
+}
+
+/// Such a number for each pair.
+struct Costs(Vec<u16>);
 
 impl Costs {
     fn new() -> Self {
-        let mut costs: Vec<u64> = (0..=u16::MAX).map(|pair| unlisted(pair.to_le_bytes())).collect();
-        let listed = COMMON.iter().flat_map(|line| line.as_bytes().as_chunks::<2>().0);
-        for (rank, pair) in (1..).zip(listed) {
-            costs[number(*pair)] = 4000 / (rank + 16);
-        }
+        let mut costs: Vec<u16> = (0..=u16::MAX).map(|pair| unlisted(pair.to_le_bytes())).collect();
+        common().for_each(|(pair, cost)| costs[number(pair)] = cost);
         Self(costs)
     }
 
-    fn pair(&self, pair: [u8; 2]) -> u64 {
-        self.0[number(pair)]
-    }
-
     fn block(&self, block: Block) -> u64 {
-        block.pairs().map(|pair| self.pair(pair)).sum()
+        block.pairs().map(|pair| u64::from(self.0[number(pair)])).sum()
     }
 }
 
 /// Cost of a pair that is not in the list.
-fn unlisted(pair: [u8; 2]) -> u64 {
+fn unlisted(pair: [u8; 2]) -> u16 {
     let is_common = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     if pair.into_iter().all(is_common) { 4 } else { 1 }
 }
@@ -180,7 +163,8 @@ struct Place {
 struct Choice<'a> {
     program: &'a Program,
     costs: Costs,
-    best: HashMap<Place, Best>,
+    /// The choice from a place on.
+    known: HashMap<Place, Option<Rc<Best>>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -193,6 +177,11 @@ impl Choice<'_> {
     /// The states that take a byte, reached from these without one; `None` if a match may end there.
     fn behind(&self, mut left: Vec<Place>) -> Option<Vec<Place>> {
         let (mut visited, mut found) = (HashSet::new(), Vec::new());
+        if let [Place { state, .. }] = left[..]
+            && self.program.state(state).ranges().next().is_some()
+        {
+            return Some(left);
+        }
         while let Some(place) = left.pop() {
             if !visited.insert(place) {
                 continue;
@@ -212,10 +201,11 @@ impl Choice<'_> {
         Some(found)
     }
 
-    /// The cheapest pairs from a place on, which cost nothing more from now on.
-    fn take(&mut self, place: Place) -> Vec<Block> {
-        self.best.clear();
-        let blocks = self.of(place).blocks;
+    /// The cheapest pairs of matches that begin at these places. They cost nothing more from now on.
+    fn take(&mut self, places: Vec<Place>) -> Vec<Block> {
+        self.known.clear();
+        let blocks: Vec<Block> =
+            places.into_iter().flat_map(|place| self.of(place).blocks).collect();
         for pair in blocks.iter().flat_map(|block| block.pairs()) {
             self.costs.0[number(pair)] = 0;
         }
@@ -224,38 +214,39 @@ impl Choice<'_> {
 
     /// The cheapest pairs for all matches that go on from here: of those with the same two bytes, these or a pair further on.
     fn of(&mut self, place: Place) -> Best {
-        if let Some(best) = self.best.get(&place) {
-            return best.clone();
-        }
         let mut best = Best::default();
         for (first, second) in self.steps(place) {
             let Some(second) = second else {
-                best.add(self.here(place, Block { at: place.at, first, second: (0, u8::MAX) }));
+                best.add(&self.here(Block { at: place.at, first, second: (0, u8::MAX) }, place));
                 continue;
             };
             for next in second {
                 for (low, high, state) in self.program.state(next.state).ranges() {
-                    let here = self.here(place, Block { at: place.at, first, second: (low, high) });
-                    let later = self.later(Place { state, ..next.behind_byte() });
-                    best.add(later.filter(|later| later.cost < here.cost).unwrap_or(here));
+                    let block = Block { at: place.at, first, second: (low, high) };
+                    let here = self.here(block, place);
+                    // Nothing costs less than 1.
+                    let later =
+                        if here.cost > 1 { self.later(next.behind_byte(state)) } else { None };
+                    match later {
+                        Some(later) if later.cost < here.cost => best.add(&later),
+                        _ => best.add(&here),
+                    }
                 }
             }
         }
-        self.best.insert(place, best.clone());
         best
     }
 
     /// Each range of bytes that a place takes, with the places behind it, or `None` if a match may end there.
     fn steps(&self, place: Place) -> Vec<((u8, u8), Option<Vec<Place>>)> {
         let ranges = self.program.state(place.state).ranges();
-        let step = |(first, last, state)| {
-            ((first, last), self.behind(vec![Place { state, ..place.behind_byte() }]))
-        };
+        let step =
+            |(first, last, state)| ((first, last), self.behind(vec![place.behind_byte(state)]));
         ranges.map(step).collect()
     }
 
     /// The pairs that begin at a place, which cost too much if a match can do without them.
-    fn here(&self, place: Place, block: Block) -> Best {
+    fn here(&self, block: Block, place: Place) -> Best {
         // A beginning that is hidden has to have the pair, and the pair has to be the same in JSON.
         let is_short = place.held.is_none_or(|held| held + 2 <= HIDDEN_BEGINNING);
         let is_plain = place.at + 2 <= LENGTH || block.is_plain();
@@ -264,24 +255,33 @@ impl Choice<'_> {
     }
 
     /// The pairs from a place on; `None` if that is too far, or a match may end there.
-    fn later(&mut self, place: Place) -> Option<Best> {
-        let places = (place.at <= REACH).then(|| self.behind(vec![place]))??;
-        let mut later = Best::default();
-        places.into_iter().for_each(|place| later.add(self.of(place)));
-        Some(later)
+    fn later(&mut self, place: Place) -> Option<Rc<Best>> {
+        if place.at > REACH {
+            return None;
+        }
+        if let Some(known) = self.known.get(&place) {
+            return known.clone();
+        }
+        let later = self.behind(vec![place]).map(|places| {
+            let mut later = Best::default();
+            places.into_iter().for_each(|place| later.add(&self.of(place)));
+            Rc::new(later)
+        });
+        self.known.insert(place, later.clone());
+        later
     }
 }
 
 impl Best {
-    fn add(&mut self, other: Self) {
+    fn add(&mut self, other: &Self) {
         self.cost = self.cost.saturating_add(other.cost);
-        self.blocks.extend(other.blocks);
+        self.blocks.extend_from_slice(&other.blocks);
     }
 }
 
 impl Place {
-    /// The place one byte further on, where the state is another.
-    fn behind_byte(self) -> Self {
-        Self { at: self.at + 1, held: self.held.map(|held| held + 1), ..self }
+    /// The place one byte further on.
+    fn behind_byte(self, state: u32) -> Self {
+        Self { state, at: self.at + 1, held: self.held.map(|held| held + 1) }
     }
 }
