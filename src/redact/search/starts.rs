@@ -268,6 +268,17 @@ impl Starts {
     }
 }
 
+#[cfg(test)]
+impl Starts {
+    pub fn has_pairs(&self) -> bool {
+        self.pairs.is_some()
+    }
+
+    pub fn forget_pairs(&mut self) {
+        self.pairs = None;
+    }
+}
+
 /// True if only slashes, or backslashes before slashes, can stand at a state.
 fn precedes_slash(program: &Program, state: u32) -> bool {
     let (mut states, mut visited) = (vec![state], HashSet::new());
