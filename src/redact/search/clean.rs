@@ -33,71 +33,80 @@ impl Secrets {
         self.rare_escapes.iter().any(|escape| escape.find(&json[first..]).is_some())
     }
 
-    /// Searches the text from the first place on where something can begin.
+    /// Searches a text from each place on where something can begin, until nothing is undecided.
     fn is_clean_text(&self, scratch: &mut Scratch, text: &[u8]) -> bool {
         let mut at = 0;
         while let Some(index) = self.starts.window(&text[at..]) {
             at += index;
-            if self.starts.begins_value(&text[at..]) || self.starts.anywhere(text, at) != 0 {
-                let mut search = Search::behind(&text[..at]);
-                let mut found = Vec::new();
-                search.feed(self, scratch, &text[at..], &mut found);
-                search.end(self, scratch, &mut found);
-                return found.is_empty() && !search.is_hiding();
+            if !self.starts.begins_value(&text[at..]) && self.starts.anywhere(text, at) == 0 {
+                at += 1;
+                continue;
             }
-            at += 1;
+            let (mut search, mut found) = (Search::behind(&text[..at]), Vec::new());
+            at += search.feed_some(self, scratch, &text[at..], &mut found);
+            if !search.is_idle() {
+                search.end(self, scratch, &mut found);
+            }
+            if !found.is_empty() || search.is_hiding() {
+                return false;
+            }
         }
         true
     }
 
-    /// Searches each string from the first place on where something can begin, until nothing is undecided.
+    /// Searches each string from each place on where something can begin, until nothing is undecided.
     fn is_clean_json(&self, scratch: &mut Scratch, json: &[u8]) -> bool {
-        let mut at = 0;
+        // The next quote or escape, if it is behind `at`.
+        let (mut at, mut special) = (0, 0);
         while let Some(index) = self.starts.window(&json[at..]) {
             at += index;
             if self.starts.begins_value(&json[at..]) {
                 return false;
             }
-            at = match self.starts.begins_in_json(json, at).then(|| begin(json, at)).flatten() {
-                None => at + 1,
-                Some(begin) => match self.clean_until(scratch, json, begin, at) {
-                    Some(end) => end,
-                    None => return false,
-                },
-            };
+            if !self.starts.begins_in_json(json, at) || !is_character(json, at) {
+                at += 1;
+                continue;
+            }
+            if special <= at {
+                let Some(next) = next_special(json, at + 1) else { return false };
+                special = next;
+            }
+            match self.clean_until(scratch, json, at, special) {
+                Some(end) => at = end,
+                None => return false,
+            }
         }
         true
     }
 
-    /// Searches a string on from the character at `begin`, whose last byte is at `at`. Returns a place before which nothing is
-    /// hidden or undecided; `None` if something may be.
+    /// Searches a string from the character on that ends with the byte `at`, to the quote or escape at `end` and perhaps
+    /// further. Returns a place before which nothing is hidden or undecided; `None` if something may be.
     fn clean_until(
         &self,
         scratch: &mut Scratch,
         json: &[u8],
-        begin: usize,
         at: usize,
+        mut end: usize,
     ) -> Option<usize> {
-        let mut search = Search::behind(before(json, begin).as_slice());
+        let mut search = Search::behind(before(json, at).as_slice());
         let mut found = Vec::new();
-        let (mut from, mut inside) = (at, at + 1);
+        let mut from = at;
         loop {
-            let end = inside + memchr::memchr2(b'"', b'\\', &json[inside..])?;
-            search.feed(self, scratch, &json[from..end], &mut found);
-            if json[end] == b'"' {
+            from += search.feed_some(self, scratch, &json[from..end], &mut found);
+            let is_over = from == end && json[end] == b'"';
+            if is_over {
                 search.end(self, scratch, &mut found);
-                return (found.is_empty() && !search.is_hiding()).then_some(end + 1);
             }
             if !found.is_empty() || search.is_hiding() {
                 return None;
             }
-            if search.is_idle() {
-                return Some(end);
+            if is_over || search.is_idle() {
+                return Some(from);
             }
             let (length, char) = escaped::escape(&json[end..]);
             search.feed(self, scratch, char.encode_utf8(&mut [0; 4]).as_bytes(), &mut found);
             from = end + length;
-            inside = from;
+            end = next_special(json, from)?;
         }
     }
 }
@@ -125,18 +134,19 @@ impl Search {
     }
 }
 
-/// Where the character of a JSON string begins whose last byte is at `at`; `None` of the first byte of an escape, and of a
-/// letter behind a backslash.
-fn begin(json: &[u8], at: usize) -> Option<usize> {
-    match (json[at], is_escaped(json, at)) {
-        (b'\\', true) => Some(at - 1),
-        (b'\\', false) | (_, true) => None,
-        _ => Some(at),
-    }
+/// The first quote or backslash from a place on.
+fn next_special(json: &[u8], from: usize) -> Option<usize> {
+    Some(from + memchr::memchr2(b'"', b'\\', &json[from..])?)
 }
 
-/// Last byte of the text before a character; `None` at the beginning of a string.
-fn before(json: &[u8], begin: usize) -> Option<u8> {
+/// True if the text has this byte: it is neither the beginning of an escape nor its letter, unless that is a backslash.
+fn is_character(json: &[u8], at: usize) -> bool {
+    (json[at] == b'\\') == is_escaped(json, at)
+}
+
+/// Last byte of the text before a character that ends with the byte `at`; `None` at the beginning of a string.
+fn before(json: &[u8], at: usize) -> Option<u8> {
+    let begin = if json[at] == b'\\' { at.checked_sub(1)? } else { at };
     let last = begin.checked_sub(1)?;
     match (json[last], is_escaped(json, last)) {
         (_, true) => {
