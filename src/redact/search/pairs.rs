@@ -224,9 +224,9 @@ impl Choice<'_> {
                 for (low, high, state) in self.program.state(next.state).ranges() {
                     let block = Block { at: place.at, first, second: (low, high) };
                     let here = self.here(block, place);
-                    // Nothing costs less than 1.
-                    let later =
-                        if here.cost > 1 { self.later(next.behind_byte(state)) } else { None };
+                    // Nothing costs less than 1, and behind an escape all bytes stand elsewhere.
+                    let goes_on = (2..u64::MAX).contains(&here.cost);
+                    let later = goes_on.then(|| self.later(next.behind_byte(state))).flatten();
                     match later {
                         Some(later) if later.cost < here.cost => best.add(&later),
                         _ => best.add(&here),

@@ -92,8 +92,16 @@ fn a_pattern_that_depends_on_the_edges_of_a_number_is_found() {
 
 #[test]
 fn a_pattern_goes_on_behind_an_escape() {
-    let mut pipe = Pipe::new(&[], pattern(r"(?s)pass:.{4}horse"));
-    for (seq, text) in ["pass:\n\t\"\\horse", "x\n\\pass:\\\\\\\\horse"].iter().enumerate() {
+    let cases = [
+        (r"(?s)pass:.{4}horse", "pass:\n\t\"\\horse"),
+        (r"(?s)pass:.{4}horse", "x\n\\pass:\\\\\\\\horse"),
+        // Their rarest letters stand behind the escape.
+        ("rest\"zqxj[0-9]{4}", "rest\"zqxj1234"),
+        ("(?s)rest.zqxj[0-9]{4}", "a rest\\zqxj1234"),
+        ("test=[\"\n](?<secret>zqxj[0-9]{4})", " test=\nzqxj1234"),
+    ];
+    for (seq, (regex, text)) in cases.iter().enumerate() {
+        let mut pipe = Pipe::new(&[], pattern(regex));
         for body in [
             json!({"type": "status", "kind": "log", "message": text}),
             json!({"type": "text_delta", "block": "b1", "kind": "answer", "text": text}),
