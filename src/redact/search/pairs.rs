@@ -42,8 +42,8 @@ impl Pairs {
             let first = choice.behind(vec![Place { state: program.start(index), at: 0, held }])?;
             for place in first {
                 begins.push(place);
-                for (_, second) in choice.steps(place) {
-                    begins.extend(second?);
+                for step in choice.steps(place) {
+                    begins.extend(step.places?);
                 }
             }
         }
@@ -159,6 +159,12 @@ struct Place {
     held: Option<usize>,
 }
 
+/// A range of bytes, with the places behind it, or `None` if a match may end there.
+struct Step {
+    bytes: (u8, u8),
+    places: Option<Vec<Place>>,
+}
+
 /// The choice of pairs.
 struct Choice<'a> {
     program: &'a Program,
@@ -215,12 +221,12 @@ impl Choice<'_> {
     /// The cheapest pairs for all matches that go on from here: of those with the same two bytes, these or a pair further on.
     fn of(&mut self, place: Place) -> Best {
         let mut best = Best::default();
-        for (first, second) in self.steps(place) {
-            let Some(second) = second else {
+        for Step { bytes: first, places } in self.steps(place) {
+            let Some(places) = places else {
                 best.add(&self.here(Block { at: place.at, first, second: (0, u8::MAX) }, place));
                 continue;
             };
-            for next in second {
+            for next in places {
                 for (low, high, state) in self.program.state(next.state).ranges() {
                     let block = Block { at: place.at, first, second: (low, high) };
                     let here = self.here(block, place);
@@ -237,11 +243,13 @@ impl Choice<'_> {
         best
     }
 
-    /// Each range of bytes that a place takes, with the places behind it, or `None` if a match may end there.
-    fn steps(&self, place: Place) -> Vec<((u8, u8), Option<Vec<Place>>)> {
+    /// Each range of bytes that a place takes.
+    fn steps(&self, place: Place) -> Vec<Step> {
         let ranges = self.program.state(place.state).ranges();
-        let step =
-            |(first, last, state)| ((first, last), self.behind(vec![place.behind_byte(state)]));
+        let step = |(first, last, state)| Step {
+            bytes: (first, last),
+            places: self.behind(vec![place.behind_byte(state)]),
+        };
         ranges.map(step).collect()
     }
 

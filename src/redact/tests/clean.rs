@@ -100,7 +100,10 @@ fn a_pattern_goes_on_behind_an_escape() {
         ("(?s)rest.zqxj[0-9]{4}", "a rest\\zqxj1234"),
         ("test=[\"\n](?<secret>zqxj[0-9]{4})", " test=\nzqxj1234"),
     ];
-    for (seq, (regex, text)) in cases.iter().enumerate() {
+    // At even and at odd offsets.
+    let cases =
+        cases.iter().flat_map(|(regex, text)| ["", "."].map(|pad| (regex, [pad, text].concat())));
+    for (seq, (regex, text)) in cases.enumerate() {
         let mut pipe = Pipe::new(&[], pattern(regex));
         for body in [
             json!({"type": "status", "kind": "log", "message": text}),
