@@ -26,7 +26,7 @@ pub struct Pairs(Box<[u16; ALL]>);
 
 /// Pairs of a range of first bytes and one of second bytes, so far from the beginning.
 #[derive(Debug, Clone, Copy)]
-struct Block {
+struct PairRanges {
     at: usize,
     first: (u8, u8),
     second: (u8, u8),
@@ -39,30 +39,30 @@ impl Pairs {
         let mut begins = Vec::new();
         for index in expressions {
             let held = (!program.has_group(index)).then_some(0);
-            let first = choice.behind(vec![Place { state: program.start(index), at: 0, held }])?;
-            for place in first {
-                begins.push(place);
-                for step in choice.steps(place) {
-                    begins.extend(step.places?);
+            let first = choice.behind(vec![Node { state: program.start(index), at: 0, held }])?;
+            for node in first {
+                begins.push(node);
+                for step in choice.steps(node) {
+                    begins.extend(step.nodes?);
                 }
             }
         }
         // What is hidden from its beginning on has fewer pairs to choose from: others take the same ones.
         let (held, free): (Vec<_>, Vec<_>) =
-            begins.into_iter().partition(|place| place.held.is_some());
-        let mut blocks = choice.take(held);
-        blocks.extend(choice.take(free));
-        let pairs = Self::of(&blocks);
+            begins.into_iter().partition(|node| node.held.is_some());
+        let mut all = choice.take(held);
+        all.extend(choice.take(free));
+        let pairs = Self::of(&all);
         let cost = |counts: &dyn Fn([u8; 2]) -> bool| -> u64 {
             common().filter(|(pair, _)| counts(*pair)).map(|(_, cost)| u64::from(cost)).sum()
         };
         (cost(&|pair| pairs.contains(pair)) * MOST < cost(&|_| true)).then_some(pairs)
     }
 
-    fn of(blocks: &[Block]) -> Self {
+    fn of(all: &[PairRanges]) -> Self {
         let mut pairs = Self(Box::new([0; ALL]));
-        for block in blocks {
-            block.pairs().for_each(|pair| pairs.0[number(pair)] |= 1 << block.at);
+        for ranges in all {
+            ranges.each().for_each(|pair| pairs.0[number(pair)] |= 1 << ranges.at);
         }
         pairs
     }
@@ -97,8 +97,8 @@ fn number(pair: [u8; 2]) -> usize {
     usize::from(u16::from_le_bytes(pair))
 }
 
-impl Block {
-    fn pairs(self) -> impl Iterator<Item = [u8; 2]> {
+impl PairRanges {
+    fn each(self) -> impl Iterator<Item = [u8; 2]> {
         let Self { first, second, .. } = self;
         (first.0..=first.1).flat_map(move |a| (second.0..=second.1).map(move |b| [a, b]))
     }
@@ -138,8 +138,8 @@ impl Costs {
         Self(costs)
     }
 
-    fn block(&self, block: Block) -> u64 {
-        block.pairs().map(|pair| u64::from(self.0[number(pair)])).sum()
+    fn of(&self, pairs: PairRanges) -> u64 {
+        pairs.each().map(|pair| u64::from(self.0[number(pair)])).sum()
     }
 }
 
@@ -151,7 +151,7 @@ fn unlisted(pair: [u8; 2]) -> u16 {
 
 /// A state of a match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Place {
+struct Node {
     state: u32,
     /// Bytes from the match's beginning.
     at: usize,
@@ -159,47 +159,47 @@ struct Place {
     held: Option<usize>,
 }
 
-/// A range of bytes, with the places behind it, or `None` if a match may end there.
+/// A range of bytes, with the nodes behind it, or `None` if a match may end there.
 struct Step {
     bytes: (u8, u8),
-    places: Option<Vec<Place>>,
+    nodes: Option<Vec<Node>>,
 }
 
 /// The choice of pairs.
 struct Choice<'a> {
     program: &'a Program,
     costs: Costs,
-    /// The choice from a place on.
-    known: HashMap<Place, Option<Rc<Best>>>,
+    /// The choice from a node on.
+    known: HashMap<Node, Option<Rc<Best>>>,
 }
 
 #[derive(Debug, Default, Clone)]
 struct Best {
     cost: u64,
-    blocks: Vec<Block>,
+    all: Vec<PairRanges>,
 }
 
 impl Choice<'_> {
     /// The states that take a byte, reached from these without one; `None` if a match may end there.
-    fn behind(&self, mut left: Vec<Place>) -> Option<Vec<Place>> {
+    fn behind(&self, mut left: Vec<Node>) -> Option<Vec<Node>> {
         let (mut visited, mut found) = (HashSet::new(), Vec::new());
-        if let [Place { state, .. }] = left[..]
+        if let [Node { state, .. }] = left[..]
             && self.program.state(state).ranges().next().is_some()
         {
             return Some(left);
         }
-        while let Some(place) = left.pop() {
-            if !visited.insert(place) {
+        while let Some(node) = left.pop() {
+            if !visited.insert(node) {
                 continue;
             }
-            let state = self.program.state(place.state);
+            let state = self.program.state(node.state);
             match state {
                 State::Match => return None,
-                State::Range { .. } | State::Ranges(_) => found.push(place),
+                State::Range { .. } | State::Ranges(_) => found.push(node),
                 _ => {
                     let begins = matches!(state, State::SecretBegins(_));
-                    let held = place.held.or(begins.then_some(0));
-                    let next = |state: &u32| Place { state: *state, held, ..place };
+                    let held = node.held.or(begins.then_some(0));
+                    let next = |state: &u32| Node { state: *state, held, ..node };
                     left.extend(state.without_byte().iter().map(next));
                 }
             }
@@ -207,29 +207,28 @@ impl Choice<'_> {
         Some(found)
     }
 
-    /// The cheapest pairs of matches that begin at these places. They cost nothing more from now on.
-    fn take(&mut self, places: Vec<Place>) -> Vec<Block> {
+    /// The cheapest pairs of matches that begin at these nodes. They cost nothing more from now on.
+    fn take(&mut self, nodes: Vec<Node>) -> Vec<PairRanges> {
         self.known.clear();
-        let blocks: Vec<Block> =
-            places.into_iter().flat_map(|place| self.of(place).blocks).collect();
-        for pair in blocks.iter().flat_map(|block| block.pairs()) {
+        let all: Vec<PairRanges> = nodes.into_iter().flat_map(|node| self.of(node).all).collect();
+        for pair in all.iter().flat_map(|pairs| pairs.each()) {
             self.costs.0[number(pair)] = 0;
         }
-        blocks
+        all
     }
 
     /// The cheapest pairs for all matches that go on from here: of those with the same two bytes, these or a pair further on.
-    fn of(&mut self, place: Place) -> Best {
+    fn of(&mut self, node: Node) -> Best {
         let mut best = Best::default();
-        for Step { bytes: first, places } in self.steps(place) {
-            let Some(places) = places else {
-                best.add(&self.here(Block { at: place.at, first, second: (0, u8::MAX) }, place));
+        for Step { bytes: first, nodes } in self.steps(node) {
+            let Some(nodes) = nodes else {
+                best.add(&self.here(PairRanges { at: node.at, first, second: (0, u8::MAX) }, node));
                 continue;
             };
-            for next in places {
+            for next in nodes {
                 for (low, high, state) in self.program.state(next.state).ranges() {
-                    let block = Block { at: place.at, first, second: (low, high) };
-                    let here = self.here(block, place);
+                    let pairs = PairRanges { at: node.at, first, second: (low, high) };
+                    let here = self.here(pairs, node);
                     // Nothing costs less than 1, and behind an escape all bytes stand elsewhere.
                     let goes_on = (2..u64::MAX).contains(&here.cost);
                     let later = goes_on.then(|| self.later(next.behind_byte(state))).flatten();
@@ -243,39 +242,39 @@ impl Choice<'_> {
         best
     }
 
-    /// Each range of bytes that a place takes.
-    fn steps(&self, place: Place) -> Vec<Step> {
-        let ranges = self.program.state(place.state).ranges();
+    /// Each range of bytes that a node takes.
+    fn steps(&self, node: Node) -> Vec<Step> {
+        let ranges = self.program.state(node.state).ranges();
         let step = |(first, last, state)| Step {
             bytes: (first, last),
-            places: self.behind(vec![place.behind_byte(state)]),
+            nodes: self.behind(vec![node.behind_byte(state)]),
         };
         ranges.map(step).collect()
     }
 
-    /// The pairs that begin at a place, which cost too much if a match can do without them.
-    fn here(&self, block: Block, place: Place) -> Best {
+    /// The pairs that begin at a node, which cost too much if a match can do without them.
+    fn here(&self, pairs: PairRanges, node: Node) -> Best {
         // A beginning that is hidden has to have the pair, and the pair has to be the same in JSON.
-        let is_short = place.held.is_none_or(|held| held + 2 <= HIDDEN_BEGINNING);
-        let is_plain = place.at + 2 <= LENGTH || block.is_plain();
-        let cost = if is_short && is_plain { self.costs.block(block) } else { u64::MAX };
-        Best { cost, blocks: vec![block] }
+        let is_short = node.held.is_none_or(|held| held + 2 <= HIDDEN_BEGINNING);
+        let is_plain = node.at + 2 <= LENGTH || pairs.is_plain();
+        let cost = if is_short && is_plain { self.costs.of(pairs) } else { u64::MAX };
+        Best { cost, all: vec![pairs] }
     }
 
-    /// The pairs from a place on; `None` if that is too far, or a match may end there.
-    fn later(&mut self, place: Place) -> Option<Rc<Best>> {
-        if place.at > REACH {
+    /// The pairs from a node on; `None` if that is too far, or a match may end there.
+    fn later(&mut self, node: Node) -> Option<Rc<Best>> {
+        if node.at > REACH {
             return None;
         }
-        if let Some(known) = self.known.get(&place) {
+        if let Some(known) = self.known.get(&node) {
             return known.clone();
         }
-        let later = self.behind(vec![place]).map(|places| {
+        let later = self.behind(vec![node]).map(|nodes| {
             let mut later = Best::default();
-            places.into_iter().for_each(|place| later.add(&self.of(place)));
+            nodes.into_iter().for_each(|node| later.add(&self.of(node)));
             Rc::new(later)
         });
-        self.known.insert(place, later.clone());
+        self.known.insert(node, later.clone());
         later
     }
 }
@@ -283,12 +282,12 @@ impl Choice<'_> {
 impl Best {
     fn add(&mut self, other: &Self) {
         self.cost = self.cost.saturating_add(other.cost);
-        self.blocks.extend_from_slice(&other.blocks);
+        self.all.extend_from_slice(&other.all);
     }
 }
 
-impl Place {
-    /// The place one byte further on.
+impl Node {
+    /// The node one byte further on.
     fn behind_byte(self, state: u32) -> Self {
         Self { state, at: self.at + 1, held: self.held.map(|held| held + 1) }
     }
