@@ -16,7 +16,7 @@ pub(super) fn decode(raw: &str, text: &mut Vec<u8>) {
 }
 
 /// The escape at the beginning of `bytes`: its length, and the character that it stands for.
-fn escape(bytes: &[u8]) -> (usize, char) {
+pub(super) fn escape(bytes: &[u8]) -> (usize, char) {
     let simple = |char| (2, char);
     match bytes.get(1) {
         Some(b'n') => simple('\n'),

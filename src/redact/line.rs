@@ -99,12 +99,7 @@ pub(super) fn redact(
     hiding: &mut Hiding,
 ) -> Result<Option<Vec<u8>>, Stop> {
     let line = event.line;
-    let is_clean = known.is_none()
-        && hiding.is_empty()
-        && event.kind != Type::TurnFailed
-        && finder.is_clean(line.as_bytes(), Form::Json)
-        && !has_base64(event);
-    if is_clean {
+    if known.is_none() && is_clean(event, finder, hiding) {
         return Ok(None);
     }
     // Whatever the line says besides: a status of these kinds says this.
@@ -135,6 +130,14 @@ pub(super) fn redact(
         (None, None) => Err(Stop::Broken),
         (Some(()), None) => Ok(spliced(line, &redaction.edits)),
     }
+}
+
+/// True if a line surely leaves as it is.
+pub(super) fn is_clean(event: &Event<'_>, finder: &mut Finder, hiding: &Hiding) -> bool {
+    hiding.is_empty()
+        && event.kind != Type::TurnFailed
+        && finder.is_clean(event.line.as_bytes(), Form::Json)
+        && !has_base64(event)
 }
 
 /// True for a diagnostic with bytes that are no text.

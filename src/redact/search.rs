@@ -15,6 +15,7 @@ mod fingerprints;
 mod hidden;
 mod literals;
 mod look;
+mod pairs;
 mod program;
 mod recent;
 mod refusal;
@@ -100,6 +101,32 @@ impl Search {
             self.byte(secrets, scratch, piece, at);
             at += 1;
         }
+        self.take(secrets, scratch, piece, found);
+    }
+
+    /// Searches a piece until nothing is undecided, or to its end. Returns the number of bytes that were searched.
+    fn feed_some(
+        &mut self,
+        secrets: &Secrets,
+        scratch: &mut Scratch,
+        piece: &[u8],
+        found: &mut Vec<Span>,
+    ) -> usize {
+        scratch.load(&secrets.program, &self.threads);
+        let mut at = 0;
+        while at < piece.len() {
+            self.byte(secrets, scratch, piece, at);
+            at += 1;
+            if scratch.is_empty() && self.prefix.is_empty() && !self.hidden.is_active() {
+                break;
+            }
+        }
+        self.take(secrets, scratch, &piece[..at], found);
+        at
+    }
+
+    /// Counts a piece that was searched.
+    fn take(&mut self, secrets: &Secrets, scratch: &Scratch, piece: &[u8], found: &mut Vec<Span>) {
         self.recent.push(piece);
         self.position += piece.len() as u64;
         scratch.store(&mut self.threads);
@@ -216,10 +243,10 @@ impl Search {
 
         self.literal(secrets, byte, at);
         for expression in secrets.starts.expressions(self.recent.last(), piece, index) {
-            scratch.start(program, expression, at);
+            scratch.start(program, expression, at, byte);
         }
         for expression in self.hidden.endings() {
-            scratch.start(program, expression, at);
+            scratch.start(program, expression, at, byte);
         }
         scratch.resolve(program, at, before, Some(byte));
         self.reports(secrets, scratch, at);

@@ -198,6 +198,10 @@ impl Stream {
             (inside("block").unwrap_or_default(), inside("kind").unwrap_or_default());
         let block = self.blocks.iter().position(|block| block.name == name);
         let block = block.map(|at| self.end_block(at, finder));
+        let has_hidden = block.as_ref().is_some_and(|block| !block.text.hidden().is_empty());
+        if !has_hidden && line::is_clean(event, finder, &self.hiding) {
+            return Ok(None);
+        }
         let Some(raw) = inside("text") else {
             return line::redact(event, None, finder, &mut self.hiding);
         };

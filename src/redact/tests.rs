@@ -1,5 +1,6 @@
 //! The stage over events: no part of a secret leaves, and what leaves keeps the contract.
 
+mod clean;
 mod leaks;
 mod order;
 

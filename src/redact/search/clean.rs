@@ -2,6 +2,7 @@
 
 use super::fingerprints::LENGTH;
 use super::{Scratch, Search, Secrets};
+use crate::redact::escaped;
 
 /// Form of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,68 +16,115 @@ pub enum Form {
 impl Secrets {
     /// True if a whole text, or each text in a line of JSON, surely has nothing to hide. False says nothing.
     pub fn is_clean(&self, scratch: &mut Scratch, text: &[u8], form: Form) -> bool {
-        let is_searchable = match form {
-            Form::Text => true,
-            Form::Json => {
-                self.starts.is_plain
-                    && self.rare_escapes.iter().all(|escape| escape.find(text).is_none())
+        self.shortest >= LENGTH
+            && match form {
+                Form::Text => self.is_clean_text(scratch, text),
+                Form::Json => {
+                    self.starts.is_plain
+                        && !self.has_rare_escape(text)
+                        && self.is_clean_json(scratch, text)
+                }
             }
-        };
-        if self.shortest < LENGTH || !is_searchable {
-            return false;
-        }
-        let mut search = Search::default();
-        scratch.load(&self.program, &[]);
+    }
+
+    /// True if a JSON text has an escape that stands for a character which could stand there without one.
+    fn has_rare_escape(&self, json: &[u8]) -> bool {
+        let first = memchr::memchr(b'\\', json).unwrap_or(json.len());
+        self.rare_escapes.iter().any(|escape| escape.find(&json[first..]).is_some())
+    }
+
+    /// Searches a text from each place on where something can begin, until nothing is undecided.
+    fn is_clean_text(&self, scratch: &mut Scratch, text: &[u8]) -> bool {
         let mut at = 0;
         while let Some(index) = self.starts.window(&text[at..]) {
             at += index;
-            if self.starts.begins_value(&text[at..]) {
-                return false;
-            }
-            let begins = match form {
-                Form::Text => self.starts.anywhere(text, at) != 0,
-                Form::Json => self.starts.begins_in_json(text, at),
-            };
-            if !begins {
+            if !self.starts.begins_value(&text[at..]) && self.starts.anywhere(text, at) == 0 {
                 at += 1;
                 continue;
             }
-            if form == Form::Json && is_behind_escape(text, at) {
-                return false;
+            let (mut search, mut found) = (Search::behind(&text[..at]), Vec::new());
+            at += search.feed_some(self, scratch, &text[at..], &mut found);
+            if !search.is_idle() {
+                search.end(self, scratch, &mut found);
             }
-            // What follows is the end of a text, or another character than in the text.
-            let special = memchr::memchr2(b'"', b'\\', &text[at + 1..]);
-            let end = match (form, special) {
-                (Form::Json, Some(special)) => at + 1 + special,
-                _ => text.len(),
-            };
-            let text = &text[..end];
-            loop {
-                if at == end {
-                    return false;
-                }
-                search.byte(self, scratch, text, at);
-                at += 1;
-                if !search.covers.is_empty() || search.hidden.is_active() {
-                    return false;
-                }
-                if scratch.is_empty() {
-                    break;
-                }
+            if !found.is_empty() || search.is_hiding() {
+                return false;
             }
         }
         true
     }
+
+    /// Searches each string from each place on where something can begin, until nothing is undecided.
+    fn is_clean_json(&self, scratch: &mut Scratch, json: &[u8]) -> bool {
+        // The next quote or escape, if it is behind `at`.
+        let (mut at, mut special) = (0, 0);
+        while let Some(index) = self.starts.window(&json[at..]) {
+            at += index;
+            if self.starts.begins_value(&json[at..]) {
+                return false;
+            }
+            if !self.starts.begins_in_json(json, at) || !is_character(json, at) {
+                at += 1;
+                continue;
+            }
+            if special <= at {
+                let Some(next) = next_special(json, at + 1) else { return false };
+                special = next;
+            }
+            match self.clean_until(scratch, json, at, special) {
+                Some(end) => at = end,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Searches a string from the character on that ends with the byte `at`, to the quote or escape at `end` and perhaps
+    /// further. Returns a place before which nothing is hidden or undecided; `None` if something may be.
+    fn clean_until(
+        &self,
+        scratch: &mut Scratch,
+        json: &[u8],
+        at: usize,
+        mut end: usize,
+    ) -> Option<usize> {
+        let mut search = Search::behind(before(json, at).as_slice());
+        let mut found = Vec::new();
+        let mut from = at;
+        loop {
+            from += search.feed_some(self, scratch, &json[from..end], &mut found);
+            let is_over = from == end && json[end] == b'"';
+            if is_over {
+                search.end(self, scratch, &mut found);
+            }
+            if !found.is_empty() || search.is_hiding() {
+                return None;
+            }
+            if is_over || search.is_idle() {
+                return Some(from);
+            }
+            let (length, char) = escaped::escape(&json[end..]);
+            search.feed(self, scratch, char.encode_utf8(&mut [0; 4]).as_bytes(), &mut found);
+            from = end + length;
+            end = next_special(json, from)?;
+        }
+    }
 }
 
 impl Search {
+    /// A search of a text from a place on; `before` are the bytes before it.
+    fn behind(before: &[u8]) -> Self {
+        let mut search = Self::default();
+        search.recent.push(before);
+        search
+    }
+
     /// Passes a piece that is written in JSON without counting it, if nothing is undecided and nothing begins in it.
     pub fn pass_json(&mut self, secrets: &Secrets, json: &[u8]) -> bool {
-        let has_rare = || secrets.rare_escapes.iter().any(|escape| escape.find(json).is_some());
         let passes = self.is_idle()
             && secrets.starts.is_plain
             && secrets.starts.is_clean_piece(json)
-            && !has_rare();
+            && !secrets.has_rare_escape(json);
         if passes && let Some(last) = json.last() {
             // Behind an escape a word can begin, whatever its letter is.
             let is_escape = json.len() > 1 && json[json.len() - 2] == b'\\';
@@ -86,8 +134,31 @@ impl Search {
     }
 }
 
-/// True if the byte before a place may be the letter of an escape: it is no part of a word then.
-fn is_behind_escape(json: &[u8], at: usize) -> bool {
-    let is_word = json[at].is_ascii_alphanumeric() || json[at] == b'_';
-    is_word && at.checked_sub(2).is_some_and(|before| json[before] == b'\\')
+/// The first quote or backslash from a place on.
+fn next_special(json: &[u8], from: usize) -> Option<usize> {
+    Some(from + memchr::memchr2(b'"', b'\\', &json[from..])?)
+}
+
+/// True if the text has this byte: it is neither the beginning of an escape nor its letter, unless that is a backslash.
+fn is_character(json: &[u8], at: usize) -> bool {
+    (json[at] == b'\\') == is_escaped(json, at)
+}
+
+/// Last byte of the text before a character that ends with the byte `at`; `None` at the beginning of a string.
+fn before(json: &[u8], at: usize) -> Option<u8> {
+    let begin = if json[at] == b'\\' { at.checked_sub(1)? } else { at };
+    let last = begin.checked_sub(1)?;
+    match (json[last], is_escaped(json, last)) {
+        (_, true) => {
+            let (_, char) = escaped::escape(&json[last - 1..]);
+            char.encode_utf8(&mut [0; 4]).bytes().last()
+        }
+        (b'"', false) => None,
+        (byte, false) => Some(byte),
+    }
+}
+
+/// True of a byte behind an odd number of backslashes.
+fn is_escaped(json: &[u8], at: usize) -> bool {
+    json[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }

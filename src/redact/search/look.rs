@@ -34,6 +34,12 @@ pub fn holds(look: Look, before: Option<u8>, after: Option<u8>) -> bool {
     }
 }
 
+/// True for an assertion that holds at an edge of a text or of a line, whatever stands there.
+pub fn is_edge(look: Look) -> bool {
+    use Look::{End, EndCRLF, EndLF, Start, StartCRLF, StartLF};
+    matches!(look, Start | End | StartLF | EndLF | StartCRLF | EndCRLF)
+}
+
 /// True for a byte that is an ASCII letter, a digit or `_`.
 pub fn is_ascii_word(byte: Option<u8>) -> bool {
     byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

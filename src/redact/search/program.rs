@@ -131,6 +131,17 @@ impl Program {
         &self.expressions[self.owners[state as usize] as usize]
     }
 
+    /// True if an expression has a group named `secret`.
+    pub fn has_group(&self, expression: u32) -> bool {
+        self.expressions[expression as usize].has_group
+    }
+
+    /// The states of an expression.
+    pub fn states_of(&self, expression: u32) -> impl Iterator<Item = &State> {
+        let owned = self.states.iter().zip(&self.owners);
+        owned.filter(move |(_, owner)| **owner == expression).map(|(state, _)| state)
+    }
+
     /// First byte that the thread's occurrence would hide, if the thread has reached it.
     #[inline]
     pub fn held_from(&self, thread: &Thread) -> Option<u64> {

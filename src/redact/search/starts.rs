@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use super::fingerprints::{Fingerprints, LENGTH};
-use super::look::is_ascii_word;
+use super::look::{is_ascii_word, is_edge};
+use super::pairs::{Pairs, REACH};
 use super::program::{Program, Role, State};
 use super::refusal::Refusal;
 
@@ -22,13 +23,15 @@ pub struct Starts {
     /// As the first table, behind a letter, a digit or `_`, where no word begins.
     within_word: Box<[u64; 256]>,
     /// True if each pattern begins with characters that are not escaped in JSON. A backslash may be the first one, for it is
-    /// also the second of two; and any may stand before a slash, which makes an escape that is noticed.
+    /// also the second of two; and any may stand before a slash, which makes an escape that is noticed. And no pattern
+    /// that matches a number depends on the edges of its text.
     pub is_plain: bool,
     /// Expressions of each bit.
     expressions: Vec<Vec<u32>>,
     /// Quick refusal of each bit's expression, if it has one and shares the bit with no other.
     refusals: Vec<Option<Refusal>>,
     values: Fingerprints,
+    pairs: Option<Pairs>,
 }
 
 impl Starts {
@@ -38,13 +41,20 @@ impl Starts {
         let (within_word, values) = (Box::new([0; 256]), Fingerprints::new(values));
         let is_plain = true;
         let refusals = vec![None; u64::BITS as usize];
-        let mut starts = Self { tables, within_word, is_plain, expressions, refusals, values };
+        let all = program.expressions().filter(|(_, e)| !matches!(e.role, Role::Ending));
+        let pairs = Pairs::new(program, all.map(|(index, _)| index));
+        let mut starts =
+            Self { tables, within_word, is_plain, expressions, refusals, values, pairs };
         for (index, expression) in program.expressions() {
             if !matches!(expression.role, Role::Ending) {
                 starts.add(program, index);
                 let bit = index as usize % starts.expressions.len();
                 let is_alone = starts.expressions[bit].len() == 1;
                 starts.refusals[bit] = is_alone.then(|| Refusal::of(program, index)).flatten();
+                let has_edge =
+                    |state: &State| matches!(state, State::Assert { look, .. } if is_edge(*look));
+                let is_edged = program.states_of(index).any(has_edge);
+                starts.is_plain &= !is_edged || !starts.begins_number(bit);
             }
         }
         starts
@@ -109,6 +119,14 @@ impl Starts {
         }
     }
 
+    /// True if a number can begin with the first bytes of a bit's expressions.
+    fn begins_number(&self, bit: usize) -> bool {
+        let has = |table: &[u64; 256], byte: u8| table[usize::from(byte)] & (1 << bit) != 0;
+        let has_digit = |table| (b'0'..=b'9').any(|byte| has(table, byte));
+        let [first, second, ..] = &*self.tables;
+        has_digit(first) || has(first, b'-') && has_digit(second)
+    }
+
     /// The place of the next byte, from `at` on, where something can begin, or the end of the piece; `before` is the byte
     /// before the piece. Behind the last places where all the compared bytes are in the piece, a value can begin anywhere.
     pub fn next(&self, before: Option<u8>, piece: &[u8], at: usize) -> usize {
@@ -129,11 +147,29 @@ impl Starts {
     /// The first place of a text whose first bytes something has.
     pub fn window(&self, text: &[u8]) -> Option<usize> {
         let mut windows = text.windows(LENGTH).filter_map(<[u8]>::first_chunk);
-        match self.values.is_empty {
-            true => windows.position(|window| self.begins_pattern(window)),
-            false => windows
+        match (&self.pairs, self.values.is_empty) {
+            (Some(pairs), true) => self.near_pair(pairs, text),
+            (None, true) => windows.position(|window| self.begins_pattern(window)),
+            (_, false) => windows
                 .position(|window| self.values.contains(*window) || self.begins_pattern(window)),
         }
+    }
+
+    /// The first place near a pair, or near the end, whose first bytes a pattern has.
+    fn near_pair(&self, pairs: &Pairs, text: &[u8]) -> Option<usize> {
+        let begins =
+            |at: &usize| text[*at..].first_chunk().is_some_and(|first| self.begins_pattern(first));
+        let mut behind = 0;
+        while let Some(index) = pairs.first(&text[behind..]) {
+            let at = behind + index;
+            if let Some(place) = pairs.beginnings(text, at).find(begins) {
+                // What begins before may have its pair behind this one.
+                return (at.saturating_sub(REACH)..=place).find(begins);
+            }
+            behind = at + 2;
+        }
+        // The pair of an occurrence may come behind the text.
+        (text.len().saturating_sub(REACH + 1)..text.len()).find(begins)
     }
 
     /// True if nothing begins in a piece of a text that is written in JSON, nor at its end.
@@ -229,6 +265,17 @@ impl Starts {
             bit
         });
         bits.flat_map(|bit| self.expressions[bit].iter().copied())
+    }
+}
+
+#[cfg(test)]
+impl Starts {
+    pub fn has_pairs(&self) -> bool {
+        self.pairs.is_some()
+    }
+
+    pub fn forget_pairs(&mut self) {
+        self.pairs = None;
     }
 }
 

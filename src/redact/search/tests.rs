@@ -5,6 +5,7 @@ mod bounds;
 mod cuts;
 mod examples;
 mod groups;
+mod pairs;
 mod reference;
 mod refused;
 mod release;

@@ -98,16 +98,16 @@ impl Scratch {
     }
 
     /// Gives the threads back to their search.
-    pub(super) fn store(&mut self, threads: &mut Vec<Thread>) {
+    pub(super) fn store(&self, threads: &mut Vec<Thread>) {
         threads.clear();
         threads.extend_from_slice(&self.threads);
     }
 
-    /// Begins an occurrence of an expression at offset `at`.
-    pub(super) fn start(&mut self, program: &Program, expression: u32, at: u64) {
+    /// Begins an occurrence of an expression at offset `at`, where `byte` stands.
+    pub(super) fn start(&mut self, program: &Program, expression: u32, at: u64, byte: u8) {
         let state = program.start(expression);
         let thread = Thread { state, start: at, secret: NONE, secret_end: NONE };
-        self.add(program, thread, at, Looks::Later);
+        self.add(program, thread, at, Looks::Later, Some(byte));
     }
 
     /// Decides the assertions at offset `at`, where `after` is the next byte, or `None` at the end of the text.
@@ -119,14 +119,14 @@ impl Scratch {
         after: Option<u8>,
     ) {
         if self.has_looks {
-            self.advance(program, at, Looks::Known { before, after }, Some);
+            self.advance(program, at, Looks::Known { before, after }, after, Some);
         }
     }
 
     /// Takes a byte; `at` is the offset behind it.
     pub(super) fn step(&mut self, program: &Program, byte: u8, at: u64) {
         self.oldest = None;
-        self.advance(program, at, Looks::Later, |thread| {
+        self.advance(program, at, Looks::Later, None, |thread| {
             let state = program.state(thread.state).next(byte)?;
             Some(Thread { state, ..thread })
         });
@@ -137,6 +137,7 @@ impl Scratch {
         program: &Program,
         at: u64,
         looks: Looks,
+        byte: Option<u8>,
         next: impl Fn(Thread) -> Option<Thread>,
     ) {
         std::mem::swap(&mut self.threads, &mut self.previous);
@@ -149,13 +150,14 @@ impl Scratch {
                 self.work += 1;
             }
             if let Some(thread) = next(self.previous[index]) {
-                self.add(program, thread, at, looks);
+                self.add(program, thread, at, looks, byte);
             }
         }
     }
 
-    /// Adds a thread and all that it reaches without a byte.
-    fn add(&mut self, program: &Program, thread: Thread, at: u64, looks: Looks) {
+    /// Adds a thread and all that it reaches without a byte. If the byte that comes next is known, states that do not take
+    /// it are left out.
+    fn add(&mut self, program: &Program, thread: Thread, at: u64, looks: Looks, byte: Option<u8>) {
         self.stack.push(thread);
         while let Some(mut thread) = self.stack.pop() {
             #[cfg(test)]
@@ -170,8 +172,13 @@ impl Scratch {
                 continue;
             }
             *visited = visit(self.generation, &thread);
-            match program.state(thread.state) {
-                State::Range { .. } | State::Ranges(_) => self.push(program, thread),
+            let state = program.state(thread.state);
+            match state {
+                State::Range { .. } | State::Ranges(_) => {
+                    if byte.is_none_or(|byte| state.next(byte).is_some()) {
+                        self.push(program, thread);
+                    }
+                }
                 State::Assert { look, next } => match looks {
                     Looks::Later => {
                         self.has_looks = true;
