@@ -185,7 +185,7 @@ stand_in spile <<'END'
 #!/bin/sh
 # A server serves until a signal.
 within=
-[ "$1" = serve ] && within="timeout 2"
+case "$1 $2" in "serve "* | "demo --serve") within="timeout 2" ;; esac
 $within "$SPILE" "$@"
 status=$?
 echo "$status spile $*" >>"$LOG"
