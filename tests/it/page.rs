@@ -28,8 +28,12 @@ fn agents(home: &Home) -> Vec<String> {
     let claude = program(home, "claude", &format!("exec python3 {script} claude"));
     let count = "for n in 0 1 2 3; do echo line $n; done; until [ -e more ]; do :; done; for n in 4 5 6 7 8 9; do echo line $n; done";
     let count = program(home, "count", count);
-    ["demo=spile demo --agent".to_owned(), format!("claude={claude}"), format!("count={count}")]
-        .into()
+    [
+        "demo=spile demo --agent --speed 0.7".to_owned(),
+        format!("claude={claude}"),
+        format!("count={count}"),
+    ]
+    .into()
 }
 
 fn program(home: &Home, name: &str, script: &str) -> String {

@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
 import browser  # noqa: E402
 
-WITHIN = 30
+WITHIN = 60
 KEYS = {"Enter": "\ue007", "Control": "\ue009", "Escape": "\ue00c", "Tab": "\ue004", "ArrowDown": "\ue015", "ArrowUp": "\ue013", "Shift": "\ue008"}
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
