@@ -52,6 +52,7 @@ pub(super) async fn status(call: Call) -> Result<Response, Problem> {
                 "commands": app.options.commands.iter().map(|it| &it.name).collect::<Vec<_>>(),
                 "runs": states,
                 "live": numbers.live,
+                "root": std::fs::canonicalize(&app.options.root).unwrap_or_default(),
                 "clients": app.connections(),
                 "limits": {"max_runs": app.options.max_runs, "max_clients": app.options.max_clients},
                 "disk_free_bytes": numbers.free,

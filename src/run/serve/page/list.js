@@ -36,7 +36,7 @@ export class List {
   /** Tokens of the open turn, by stream. */
   #soFar = new Map();
 
-  /** `app` has `open(stream)`, `openBeside(stream)`, `isOpen(stream)` and `changed(info)`. */
+  /** `app` has `open(stream)`, `openBeside(stream)`, `isOpen(stream)`, `activeStream()` and `changed(info)`. */
   constructor(app) {
     this.app = app;
     this.element = byId("list");
@@ -246,7 +246,8 @@ export class List {
   /** Moves the focus to the next or the previous row. */
   move(step) {
     const rows = [...this.element.children].filter((row) => !row.hidden);
-    const at = rows.findIndex((row) => row.contains(document.activeElement));
+    const focused = rows.findIndex((row) => row.contains(document.activeElement));
+    const at = focused < 0 ? rows.indexOf(this.#rows.get(this.app.activeStream())) : focused;
     const next = at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step));
     rows[next]?.firstChild.focus();
   }

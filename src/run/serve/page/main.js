@@ -15,13 +15,27 @@ const MAX_PANES = 3;
 const TICK = 1000;
 const HIDDEN_TICK = 15000;
 
+/** Texts that were written and not sent, by run; they stay with the tab. */
+class Drafts {
+  get(stream) {
+    return sessionStorage.getItem("draft " + stream) ?? "";
+  }
+
+  set(stream, text) {
+    sessionStorage.setItem("draft " + stream, text);
+  }
+
+  delete(stream) {
+    sessionStorage.removeItem("draft " + stream);
+  }
+}
+
 class App {
   panes = [];
-  /** Texts that were written and not sent, by run. */
-  drafts = new Map();
+  drafts = new Drafts();
   /** Pane that was used last: another run takes its place. */
   #active;
-  #status = { agents: [], resuming: [], limits: { max_runs: 1 } };
+  #status = { agents: [], resuming: [], limits: { max_runs: 1 }, root: "" };
 
   constructor() {
     onToken(() => this.#signIn());
@@ -52,6 +66,7 @@ class App {
     byId("sign-in-form").addEventListener("submit", (event) => {
       event.preventDefault();
       setToken(byId("token").value.trim());
+      this.hasTried = true;
       byId("token").value = "";
       byId("sign-in").close();
       this.connection.retryNow();
@@ -65,6 +80,7 @@ class App {
     // Back and forward, and an address that was changed by hand.
     addEventListener("popstate", () => {
       if (takeToken()) this.connection.retryNow();
+      document.querySelector("dialog[open]:not(#sign-in)")?.close();
       this.#goTo(fragment());
     });
   }
@@ -99,6 +115,16 @@ class App {
   /** True if a run of this agent can continue the session of another one. */
   resumes(agent) {
     return this.#status.resuming.includes(agent);
+  }
+
+  /** Stream of the run that was used last. */
+  activeStream() {
+    return this.#active?.stream;
+  }
+
+  /** Directory below which runs start. */
+  root() {
+    return this.#status.root;
   }
 
   maxRuns() {
@@ -136,6 +162,7 @@ class App {
       this.panes.push(pane);
     }
     this.connection.show(stream);
+    if (!byId("lost").hidden) pane.connected(false);
     const info = this.list.runs.get(stream);
     if (info) pane.show(info);
     else this.list.refresh(stream);
@@ -179,15 +206,26 @@ class App {
   #goTo(streams) {
     for (const pane of [...this.panes]) if (!streams.includes(pane.stream)) this.#remove(pane);
     for (const stream of streams) if (!this.#pane(stream)) this.#show(stream);
+    // They stand in the order of the address. A run that is moved loses its place, so that only others are.
+    const before = this.panes.map(({ stream }) => stream).join();
+    this.panes.sort((a, b) => streams.indexOf(a.stream) - streams.indexOf(b.stream));
+    if (this.panes.map(({ stream }) => stream).join() !== before) {
+      byId("panes").append(...this.panes.map(({ element }) => element));
+    }
+    history.replaceState(null, "", this.#address());
     this.#changed();
   }
 
   /** Changes what is shown by a step that the browser can take back. */
   #remember(change) {
     change();
-    const runs = this.panes.map(({ stream }) => "run=" + encodeURIComponent(stream)).join("&");
-    history.pushState(null, "", location.pathname + (runs && "#" + runs));
+    history.pushState(null, "", this.#address());
     this.#changed();
+  }
+
+  #address() {
+    const runs = this.panes.map(({ stream }) => "run=" + encodeURIComponent(stream)).join("&");
+    return location.pathname + (runs && "#" + runs);
   }
 
   #changed() {
@@ -202,10 +240,15 @@ class App {
     this.#pane(info.stream)?.show(info);
   }
 
+  /** Shows runs that were started: several take the place of all others. */
   started(streams) {
-    const [first, ...others] = streams;
-    if (streams.length === 1) this.open(first);
-    else for (const stream of [first, ...others.slice(0, MAX_PANES - 1)]) this.openBeside(stream);
+    if (streams.length === 1) this.open(streams[0]);
+    else {
+      this.#remember(() => {
+        [...this.panes].forEach((pane) => this.#remove(pane));
+        streams.slice(0, MAX_PANES).forEach((stream) => this.#show(stream));
+      });
+    }
     for (const stream of streams) this.list.refresh(stream);
   }
 
@@ -225,6 +268,7 @@ class App {
     const was = !byId("lost").hidden;
     byId("lost").hidden = !isLost;
     document.body.classList.toggle("is-lost", isLost);
+    for (const pane of this.panes) pane.connected(!isLost);
     if (isLost) {
       this.retryAt = performance.now() + wait;
       this.why = why;
@@ -252,11 +296,16 @@ class App {
   }
 
   #signIn() {
+    setText(byId("sign-in-problem"), this.hasTried ? "The server has refused this token." : "");
     if (!byId("sign-in").open) byId("sign-in").showModal();
   }
 }
 
 /** Runs in the fragment of the address. */
-const fragment = () => new URLSearchParams(location.hash.slice(1)).getAll("run").slice(0, MAX_PANES);
+const fragment = () =>
+  new URLSearchParams(location.hash.slice(1))
+    .getAll("run")
+    .filter((stream, n, all) => all.indexOf(stream) === n)
+    .slice(0, MAX_PANES);
 
 new App();

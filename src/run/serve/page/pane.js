@@ -127,6 +127,12 @@ export class Pane {
     this.#tell();
   }
 
+  /** Tells whether there is a connection: what was said of another time is gone. */
+  connected(isConnected) {
+    if (this.info?.isGone) return;
+    setText(this.message, isConnected || this.run.items.length ? "" : "Not loaded yet: there is no connection.");
+  }
+
   /** The run does not exist any more. */
   gone() {
     const info = this.info ?? { stream: this.stream, state: "missing" };
@@ -143,13 +149,19 @@ export class Pane {
       this.questions,
       questions.map((question) => {
         const { id, tool, title, input } = question;
+        let isAnswered = false;
         const answer = async (allow) => {
-          await this.act(() => post(runPath(this.stream, `/permissions/${encodeURIComponent(id)}`), { allow }));
+          // A second click is no second answer.
+          if (isAnswered) return;
+          isAnswered = true;
+          isAnswered = await this.act(() =>
+            post(runPath(this.stream, `/permissions/${encodeURIComponent(id)}`), { allow }),
+          );
           if (document.activeElement === document.body) this.box.focus();
         };
         // What would be done comes first: the title is the agent's own description.
         const asked = h("p", {}, "May the agent use ", h("b", {}, tool || "a tool"), "?");
-        const description = title && title !== tool && h("p", { class: "meta" }, title);
+        const description = title && title !== tool && h("p", { class: "meta" }, `The agent says: ${title}`);
         const button = (text, allow, props) =>
           h("button", { type: "button", onclick: () => answer(allow), ...props }, text);
         return h(
@@ -247,7 +259,7 @@ export class Pane {
         ? `a call runs (${call.name}), silent for ${silence(silent)}`
         : waits
           ? `waits for the model for ${silence(silent)}`
-          : `quiet for ${silence(silent)}`;
+          : `silent for ${silence(silent)}`;
     } else if (call) words = `a call runs: ${call.name}`;
     const label = timing
       .shares()
@@ -315,7 +327,9 @@ export const inWords = (text) =>
   text
     .replace(/^each is at most (\d+) here.*/, "At most $1 runs live at a time")
     .replace("cwd", "the directory")
-    .replace(/^no turn is open/, "The agent is not at work: there is nothing to stop");
+    .replace(/^no turn is open/, "The agent is not at work: there is nothing to stop")
+    .replace(/^./, (first) => first.toUpperCase())
+    .replace(/[^.]$/, "$&.");
 
 /** Name of a run for people: its label, or the first line of its first prompt. */
 export const nameOf = (info) => info.label || oneLine(info.title ?? "", 80) || info.stream;

@@ -7,8 +7,10 @@ import { bytes, plural } from "./words.js";
 
 export class Start {
   #context = [];
+  /** Prompt of an earlier run that the dialog was opened with. */
+  #given;
 
-  /** `app` has `agents()`, `maxRuns()` and `started(streams)`. */
+  /** `app` has `agents()`, `maxRuns()`, `root()` and `started(streams)`. */
   constructor(app) {
     this.app = app;
     this.dialog = byId("start");
@@ -21,13 +23,19 @@ export class Start {
       event.preventDefault();
       byId("start-form").requestSubmit();
     });
-    byId("start-form").addEventListener("input", () => this.#summarise());
+    byId("start-form").addEventListener("input", () => {
+      setText(byId("start-problem"), "");
+      this.#summarise();
+    });
     byId("start-add").addEventListener("click", () => this.#add());
     byId("start-cancel").addEventListener("click", () => this.dialog.close());
   }
 
-  /** Opens the dialog as it was left, or with an agent and a prompt. */
-  open({ agent, prompt } = {}) {
+  /** Opens the dialog as it was left, or with what an earlier run was started with. */
+  open({ agent, prompt, label, cwd } = {}) {
+    // What came from an earlier run and was not changed is not meant for another one.
+    if (prompt || byId("start-prompt").value === this.#given) byId("start-form").reset();
+    this.#given = prompt;
     const agents = this.app.agents();
     const field = byId("start-agent");
     const chosen = agents.includes(agent) ? agent : field.value;
@@ -35,6 +43,8 @@ export class Start {
     fill(field, options);
     if (agents.includes(chosen)) field.value = chosen;
     if (prompt) byId("start-prompt").value = prompt;
+    if (label) byId("start-label").value = label;
+    if (cwd?.startsWith(this.app.root() + "/")) byId("start-cwd").value = cwd.slice(this.app.root().length + 1);
     byId("start-each").max = String(this.app.maxRuns());
     byId("start-none").hidden = agents.length > 0;
     byId("start-go").disabled = agents.length === 0;

@@ -6,6 +6,7 @@ import { h, setText } from "./dom.js";
 export class Write {
   /** True while an action is under way, so that none is done twice. */
   #isBusy = false;
+  #isStopping = false;
 
   /** `pane` has `stream`, `info`, `app` and `act(action)`. */
   constructor(pane) {
@@ -23,6 +24,7 @@ export class Write {
     this.again = button("New run with this…", () => this.#again());
     const actions = h("div", { class: "actions" }, this.redirect, this.stop, this.send, this.again, this.resume);
     this.element = h("div", { class: "write" }, this.text, actions);
+    this.show();
   }
 
   /** True if a new run can go on with the session or conversation of this one. */
@@ -34,7 +36,7 @@ export class Write {
 
   /** Shows what can be done in the state of the run. */
   show() {
-    const { alive, state, isGone, agent } = this.pane.info ?? {};
+    const { alive, state, isGone } = this.pane.info ?? {};
     const hasText = this.text.value.trim() !== "";
     const resumes = !alive && !isGone && this.#resumes();
     this.send.hidden = !alive;
@@ -51,8 +53,8 @@ export class Write {
       : resumes
         ? "Next prompt, in the same session"
         : "The run is over. Prompt of a new run";
-    this.element.hidden = !this.pane.info || (!alive && this.again.hidden && this.resume.hidden && !hasText);
-    this.agent = agent;
+    setText(this.stop, this.#isStopping ? "Stopping…" : "Stop");
+    this.element.hidden = !this.pane.info || isGone || (!alive && this.again.hidden && this.resume.hidden && !hasText);
   }
 
   #onInput() {
@@ -61,6 +63,7 @@ export class Write {
   }
 
   #onKey(event) {
+    if (event.key === "Escape") return this.pane.box.focus();
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || this.text.value.trim() === "") return;
     event.preventDefault();
     if (this.pane.info?.alive) this.#send();
@@ -89,7 +92,10 @@ export class Write {
 
   async #cancel(then) {
     const body = then === undefined ? { reason: "stopped on the page" } : { reason: "redirected on the page", then };
+    this.#isStopping = true;
     await this.#with(then, () => post(runPath(this.pane.stream, "/cancel"), body));
+    this.#isStopping = false;
+    this.show();
     // Whoever used the keyboard is not left on a button that is gone.
     if (document.activeElement === document.body) this.pane.box.focus();
   }
@@ -107,6 +113,7 @@ export class Write {
 
   /** Opens the dialog with this text, or with the prompt of the run. */
   #again() {
-    this.pane.app.start.open({ agent: this.agent, prompt: this.text.value.trim() || this.pane.firstPrompt() });
+    const { agent, label, cwd } = this.pane.info;
+    this.pane.app.start.open({ agent, label, cwd, prompt: this.text.value.trim() || this.pane.firstPrompt() });
   }
 }
