@@ -319,7 +319,7 @@ Register-ArgumentCompleter -Native -CommandName 'spile' -ScriptBlock {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Address to listen at: ADDRESS:PORT or unix:PATH; several are allowed. Beyond this machine it wants --token-file')
             [CompletionResult]::new('--agent', '--agent', [CompletionResultType]::ParameterName, 'Agent that may be started; the first one is the default')
             [CompletionResult]::new('--command', '--command', [CompletionResultType]::ParameterName, 'Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them')
-            [CompletionResult]::new('--wrap', '--wrap', [CompletionResultType]::ParameterName, 'Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait')
+            [CompletionResult]::new('--wrap', '--wrap', [CompletionResultType]::ParameterName, 'Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=fail')
             [CompletionResult]::new('--root', '--root', [CompletionResultType]::ParameterName, 'Directory in which runs start; `cwd` of a request leads below it')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the token, one word of at least 16 characters, that only you can read')
             [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Further name by which clients reach the server, as that of a proxy')

@@ -300,7 +300,7 @@ set edit:completion:arg-completer[spile] = {|@words|
             cand --listen 'Address to listen at: ADDRESS:PORT or unix:PATH; several are allowed. Beyond this machine it wants --token-file'
             cand --agent 'Agent that may be started; the first one is the default'
             cand --command 'Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them'
-            cand --wrap 'Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait'
+            cand --wrap 'Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=fail'
             cand --root 'Directory in which runs start; `cwd` of a request leads below it'
             cand --token-file 'File with the token, one word of at least 16 characters, that only you can read'
             cand --host 'Further name by which clients reach the server, as that of a proxy'

@@ -416,7 +416,7 @@ complete -c spile -n "__fish_spile_using_subcommand logs" -s h -l help -d 'Print
 complete -c spile -n "__fish_spile_using_subcommand serve" -l listen -d 'Address to listen at: ADDRESS:PORT or unix:PATH; several are allowed. Beyond this machine it wants --token-file' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l agent -d 'Agent that may be started; the first one is the default' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l command -d 'Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them' -r
-complete -c spile -n "__fish_spile_using_subcommand serve" -l wrap -d 'Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait' -r
+complete -c spile -n "__fish_spile_using_subcommand serve" -l wrap -d 'Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=fail' -r
 complete -c spile -n "__fish_spile_using_subcommand serve" -l root -d 'Directory in which runs start; `cwd` of a request leads below it' -r -f -a "(__fish_complete_directories)"
 complete -c spile -n "__fish_spile_using_subcommand serve" -l token-file -d 'File with the token, one word of at least 16 characters, that only you can read' -r -F
 complete -c spile -n "__fish_spile_using_subcommand serve" -l host -d 'Further name by which clients reach the server, as that of a proxy' -r

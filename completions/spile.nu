@@ -345,7 +345,7 @@ module completions {
     --listen: string          # Address to listen at: ADDRESS:PORT or unix:PATH; several are allowed. Beyond this machine it wants --token-file
     --agent: string           # Agent that may be started; the first one is the default
     --command: string         # Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them
-    --wrap: string            # Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait
+    --wrap: string            # Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=fail
     --root: directory         # Directory in which runs start; `cwd` of a request leads below it
     --token-file: path        # File with the token, one word of at least 16 characters, that only you can read
     --host: string            # Further name by which clients reach the server, as that of a proxy

@@ -17,7 +17,7 @@ use crate::sink::signature::SigningKeys;
 
 /// Serve background runs by HTTP: start, watch and steer agents
 ///
-/// Prints one URL, with the token in its fragment, and serves until SIGTERM, SIGINT or SIGHUP; then it exits with 0. Runs belong to no
+/// Prints one URL, with the token in its fragment, which opens the page in a browser, and serves until SIGTERM, SIGINT or SIGHUP; then it exits with 0. Runs belong to no
 /// server: they go on when it ends, those of `spile start` are shown too, and `spile attach` shows those of the server. Only what
 /// --agent and --command define can be started. `GET /openapi.json` describes all routes.
 ///
@@ -43,7 +43,9 @@ pub(super) struct Args {
     /// Command of `POST /direct`. Further words of a request stand at {args}, or at {args:any} with options among them
     #[arg(long, value_name = "NAME=COMMANDLINE")]
     command: Vec<String>,
-    /// Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=wait
+    /// Option of `spile start` for every agent, as --wrap=--redact or --wrap=--on-permission=fail
+    ///
+    /// Without --on-permission an agent that asks by its protocol waits for an answer, from the page or by HTTP.
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     wrap: Vec<String>,
     /// Directory in which runs start; `cwd` of a request leads below it
