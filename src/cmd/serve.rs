@@ -17,9 +17,9 @@ use crate::sink::signature::SigningKeys;
 
 /// Serve background runs by HTTP: start, watch and steer agents
 ///
-/// Prints one URL, with the token in its fragment, which opens the page in a browser, and serves until SIGTERM, SIGINT or SIGHUP; then it exits with 0. Runs belong to no
-/// server: they go on when it ends, those of `spile start` are shown too, and `spile attach` shows those of the server. Only what
-/// --agent and --command define can be started. `GET /openapi.json` describes all routes.
+/// Prints one URL, with the token in its fragment, and serves until SIGTERM, SIGINT or SIGHUP; then it exits with 0. The URL opens a
+/// page in a browser. Runs belong to no server: they go on when it ends, those of `spile start` are shown too, and `spile attach` shows
+/// those of the server. Only what --agent and --command define can be started. `GET /openapi.json` describes all routes.
 ///
 /// A client sends the token as `Authorization: Bearer TOKEN`. It is the content of serve.token, which only you can read, in
 /// $XDG_RUNTIME_DIR/spile, or else in spile-UID/spile in TMPDIR or /tmp. On a Unix socket every process of yours may ask. A request whose Host or Origin

@@ -1,6 +1,6 @@
 //! asciicast: asciinema's own player shows at a time the screen that `view` shows at a terminal up to that time.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use spile::export::Format;
@@ -10,20 +10,17 @@ use spile::time::Time;
 use unicode_width::UnicodeWidthChar;
 
 use crate::feed::parse;
-use crate::harness::{bash, bin, command, skip};
+use crate::harness::{bash, bin, command, has_browser, node_module};
 use crate::transcripts::{all, browse, event, export, timed};
 
 /// Size of the recorded terminal.
 const COLUMNS: usize = 80;
 const ROWS: usize = 24;
 
-/// The player's script and its style sheet, as `npm install --prefix ~/.cache/spile-test asciinema-player` puts them.
+/// The player's script and its style sheet.
 fn player() -> Option<[PathBuf; 2]> {
-    let home = std::env::var_os("HOME")?;
-    let folder = ".cache/spile-test/node_modules/asciinema-player/dist/bundle";
-    let files = ["asciinema-player.min.js", "asciinema-player.css"]
-        .map(|name| Path::new(&home).join(folder).join(name));
-    files.iter().all(|file| file.exists()).then_some(files)
+    let folder = node_module("asciinema-player")?.join("dist/bundle");
+    Some(["asciinema-player.min.js", "asciinema-player.css"].map(|name| folder.join(name)))
 }
 
 /// Rows of a terminal that has received `bytes`, of which the only escape sequences are colours.
@@ -138,16 +135,10 @@ fn three() -> Vec<u8> {
 
 #[test]
 fn the_player_shows_what_view_showed() {
-    if let Some(name) =
-        ["chromium", "chromedriver"].iter().find(|name| !Path::new("/usr/bin").join(name).exists())
-    {
-        return skip(format_args!("{name} is not installed: no cast is played"));
+    if !has_browser() {
+        return;
     }
-    let Some(player) = player() else {
-        return skip(
-            "asciinema-player is not there: npm install --prefix ~/.cache/spile-test asciinema-player",
-        );
-    };
+    let Some(player) = player() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (demo, _, _) = bash("spile demo --agent --speed 0 | spile wrap --stream demo");
     let mut inputs =

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -59,6 +60,29 @@ pub fn skip(why: impl std::fmt::Display) {
     }
 }
 
+/// True if the browser and its driver are installed; the calling test is noted as skipped if not.
+#[track_caller]
+pub fn has_browser() -> bool {
+    let missing =
+        ["chromium", "chromedriver"].iter().find(|name| !Path::new("/usr/bin").join(name).exists());
+    if let Some(name) = missing {
+        skip(format_args!("{name} is not installed"));
+    }
+    missing.is_none()
+}
+
+/// Folder of a package of npm; the calling test is noted as skipped if it is not there.
+#[track_caller]
+pub fn node_module(name: &str) -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let folder = Path::new(&home).join(".cache/spile-test/node_modules").join(name);
+    if !folder.exists() {
+        skip(format_args!("{name} is not there: npm install --prefix ~/.cache/spile-test {name}"));
+        return None;
+    }
+    Some(folder)
+}
+
 /// Writes past the capture of libtest, which only holds what the print macros write.
 extern "C" fn list_skipped() {
     let Ok(skipped) = SKIPPED.lock() else { return };
@@ -70,7 +94,7 @@ extern "C" fn list_skipped() {
 pub fn command(program: &str, args: &[&str]) -> Command {
     heed_signals();
     let mut command = Command::new(program);
-    let folder = std::path::Path::new(bin()).parent().unwrap();
+    let folder = Path::new(bin()).parent().unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display());
     command
         .args(args)

@@ -8,19 +8,9 @@ use serde_json::{Value, json};
 use spile::time::Time;
 
 use crate::background::Home;
-use crate::harness::{bin, command, skip};
+use crate::harness::{bin, command, has_browser, node_module};
 use crate::recordings::folder;
 use crate::serve::Server;
-
-/// Programs of the browser, if they are installed.
-fn has_browser() -> bool {
-    let missing =
-        ["chromium", "chromedriver"].iter().find(|name| !Path::new("/usr/bin").join(name).exists());
-    if let Some(name) = missing {
-        skip(format_args!("{name} is not installed: the page is not opened"));
-    }
-    missing.is_none()
-}
 
 /// Agents of the page's tests: a driven one, the bundled session, and one that counts as far as a file lets it.
 fn agents(home: &Home) -> Vec<String> {
@@ -78,31 +68,29 @@ fn nothing(line: &str, _: &mut ChildStdin) {
     println!("{line}");
 }
 
-#[test]
-fn a_run_is_watched_and_steered() {
+/// Carries out steps that need nothing but a server.
+#[track_caller]
+fn carry_out(steps: &str) {
     if has_browser() {
         let home = Home::new();
         let server = serve(&home, "127.0.0.1:0");
-        browse(&home, &["live", &url(&server)], nothing);
+        browse(&home, &[steps, &url(&server)], nothing);
     }
+}
+
+#[test]
+fn a_run_is_watched_and_steered() {
+    carry_out("live");
 }
 
 #[test]
 fn runs_stand_side_by_side() {
-    if has_browser() {
-        let home = Home::new();
-        let server = serve(&home, "127.0.0.1:0");
-        browse(&home, &["beside", &url(&server)], nothing);
-    }
+    carry_out("beside");
 }
 
 #[test]
 fn one_finds_the_way_back() {
-    if has_browser() {
-        let home = Home::new();
-        let server = serve(&home, "127.0.0.1:0");
-        browse(&home, &["wander", &url(&server)], nothing);
-    }
+    carry_out("wander");
 }
 
 #[test]
@@ -400,11 +388,8 @@ fn the_page_shows_what_the_other_readers_show() {
 
 #[test]
 fn a_checker_of_accessibility_finds_nothing_serious() {
-    let axe = std::env::var_os("HOME")
-        .map(|home| Path::new(&home).join(".cache/spile-test/node_modules/axe-core/axe.min.js"));
-    let Some(axe) = axe.filter(|axe| axe.exists()) else {
-        return skip("axe-core is not there: npm install --prefix ~/.cache/spile-test axe-core");
-    };
+    let Some(axe) = node_module("axe-core") else { return };
+    let axe = axe.join("axe.min.js");
     if has_browser() {
         let home = Home::new();
         let stream = home.start(&["--label", "demo run"], "spile demo --agent --speed 0");

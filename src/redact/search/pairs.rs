@@ -128,7 +128,7 @@ fn common() -> impl Iterator<Item = ([u8; 2], u16)> {
     (1..).zip(pairs).map(|(rank, pair)| (*pair, 4000 / (rank + 16)))
 }
 
-/// Such a number for each pair.
+/// Cost of each pair, which grows with its share in texts.
 struct Costs(Vec<u16>);
 
 impl Costs {

@@ -5,10 +5,10 @@ use crate::redact::rules::tests::templates::Example;
 use crate::redact::search::Form;
 use crate::redact::text::Text;
 
-/// What may stand before a secret: nothing, words, and what JSON escapes.
+/// Texts before a secret: nothing, words, and characters that JSON escapes.
 const BEFORE: [&str; 8] = ["", "word", "word ", "\n", "\\", "\\\\n", "\"", "\u{e4}"];
 
-/// What may stand behind it.
+/// Texts behind a secret.
 const BEHIND: [&str; 8] = ["", "\n", "\"", "\\", " ", ".\n\n", "\u{e4}", "\n\"end\" "];
 
 fn finder(patterns: Vec<Pattern>) -> Finder {

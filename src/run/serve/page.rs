@@ -7,7 +7,7 @@ use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use super::problem::Problem;
 use super::router::typed;
 
-/// Nothing is loaded from elsewhere, and no text becomes markup or a script.
+/// Content Security Policy: nothing is loaded from elsewhere, and no text becomes markup or a script.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 

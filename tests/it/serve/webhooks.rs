@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use super::Server;
 use crate::background::{Home, wait_for};
 use crate::endpoint::{Endpoint, Reply, Request};
-use crate::harness::{bin, skip, stress};
+use crate::harness::{bin, node_module, stress};
 use crate::ledger_damage::Dice;
 
 const OK: Reply = Reply::Status(200, "", "");
@@ -91,13 +90,7 @@ fn count(endpoint: &Endpoint) -> usize {
 
 /// Has the reference library verify requests, if it is there.
 fn verify(seen: &[Request]) {
-    let folder = std::env::var_os("HOME")
-        .map(|home| Path::new(&home).join(".cache/spile-test/node_modules/standardwebhooks"));
-    let Some(folder) = folder.filter(|folder| folder.exists()) else {
-        return skip(
-            "standardwebhooks is not there: npm install --prefix ~/.cache/spile-test standardwebhooks",
-        );
-    };
+    let Some(folder) = node_module("standardwebhooks") else { return };
     let script = "
         const {Webhook} = require(process.argv[1]);
         const hook = new Webhook(process.argv[2]);

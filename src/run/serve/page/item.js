@@ -2,7 +2,6 @@
 
 import { bar, h, visible } from "./dom.js";
 import { render } from "./markdown.js";
-import { input } from "./tool.js";
 import { duration, oneLine, usageAndCost } from "./words.js";
 
 /** Lines of a change that are shown without a click. */
@@ -51,12 +50,7 @@ const DRAW = {
   },
 
   message(item) {
-    return h(
-      "div",
-      { class: "prompt message" },
-      item.by && h("b", {}, `${item.by === "control" ? "message" : item.by}: `),
-      item.text,
-    );
+    return h("div", { class: "prompt message" }, item.by && h("b", {}, `${item.by}: `), item.text);
   },
 
   answer(item, view) {
@@ -80,7 +74,7 @@ const DRAW = {
   call(item, view) {
     const end = item.end ?? { look: "live", mark: "…", words: "", output: "" };
     const { change, list, text } = item.input;
-    const hasBody = change || list || text || end.output || item.isDenied;
+    const hasBody = change || list || text || end.output;
     const line = [
       h("span", { class: "mark", "aria-hidden": "true" }, end.mark),
       h("b", { class: "name" }, item.name),
@@ -198,9 +192,6 @@ function inputParts({ change, list, text }) {
   if (list) return [plan(list)];
   return text ? [h("pre", { class: "in", tabindex: "0" }, text)] : [];
 }
-
-/** Input of a call that is asked for, whole. */
-export const inputElements = (tool) => inputParts(input(tool, ""));
 
 function difference(change) {
   const tags = { "+": "ins", "-": "del", "@": "b", "*": "b" };

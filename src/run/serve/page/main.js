@@ -248,6 +248,7 @@ class App {
         [...this.panes].forEach((pane) => this.#remove(pane));
         streams.slice(0, MAX_PANES).forEach((stream) => this.#show(stream));
       });
+      this.#focus(this.panes[0]);
     }
     for (const stream of streams) this.list.refresh(stream);
   }

@@ -2,9 +2,10 @@
 
 import { Problem, post, request, runPath } from "./api.js";
 import { announce, bar, byId, fill, h, icon, setText, visible } from "./dom.js";
-import { element, inputElements } from "./item.js";
+import { element } from "./item.js";
 import { Run } from "./run.js";
 import { Scroll } from "./scroll.js";
+import { allFields } from "./tool.js";
 import { STATES, age, cost, duration, oneLine, plural, silence, tokens } from "./words.js";
 import { Write } from "./write.js";
 
@@ -159,15 +160,16 @@ export class Pane {
           );
           if (document.activeElement === document.body) this.box.focus();
         };
-        // What would be done comes first: the title is the agent's own description.
+        // The whole input comes first: the title is the agent's own description.
         const asked = h("p", {}, "May the agent use ", h("b", {}, tool || "a tool"), "?");
+        const whole = (input ?? null) !== null && h("pre", { class: "in", tabindex: "0" }, allFields(input));
         const description = title && title !== tool && h("p", { class: "meta" }, `The agent says: ${title}`);
         const button = (text, allow, props) =>
           h("button", { type: "button", onclick: () => answer(allow), ...props }, text);
         return h(
           "div",
           { class: "question", role: "group", "aria-label": "Question for permission" },
-          h("div", { class: "asked" }, asked, inputElements({ input: input ?? undefined, kind: "edit" }), description),
+          h("div", { class: "asked" }, asked, whole, description),
           h("div", { class: "answers" }, button("Allow", true, { class: "main" }), button("Deny", false)),
         );
       }),

@@ -54,8 +54,6 @@ export class Run {
   held = 0;
   /** Called with each item that is new or changed. */
   onItem = () => {};
-  /** True behind the event that is a run's last. */
-  isOver = false;
   /** Time of the last event by the clock of this page. */
   heardAt = performance.now();
   #streams = new Map();
@@ -212,7 +210,6 @@ export class Run {
   on_status(at) {
     const { event, stream } = at;
     const { kind, data } = event;
-    if (kind === "exit") this.isOver ||= stream.name === this.stream;
     if (kind === "usage") {
       stream.lastTokens = tokens(data?.so_far?.usage) || stream.lastTokens;
       return;
@@ -225,7 +222,7 @@ export class Run {
     if (kind === "plan" && (entries || Array.isArray(data))) this.#plan(at, entries ?? data);
     else if (kind === "message" && typeof data?.text === "string") this.#message(at, data);
     else if (kind === "redirected" && typeof data?.prompt === "string")
-      this.#message(at, { text: data.prompt, by: "", id: data.id });
+      this.#message(at, { text: data.prompt, by: "" });
     else if (kind === "progress" && /^[\w.:/-]*$/.test(message) && message !== "thinking") return;
     else if (kind === "info" && (/^[\w.:/-]*$/.test(message) || message === "fields of an unknown meaning")) return;
     else this.#notice(at, LOOKS[kind] ?? "dim", noticeWords(event, message));
@@ -236,11 +233,11 @@ export class Run {
   }
 
   /** A message to the agent. The first prompt of a driven run comes before its turn. */
-  #message(at, { text, by, id }) {
+  #message(at, { text, by }) {
     this.held += text.length;
     this.#add(
       { kind: "message", ...at },
-      { text: tool.limited(text), by: ["prompt", "control", "http"].includes(by) ? "" : String(by ?? ""), id },
+      { text: tool.limited(text), by: ["prompt", "control", "http"].includes(by) ? "" : String(by ?? "") },
     );
   }
 
@@ -261,9 +258,9 @@ export class Run {
   }
 
   on_turn_completed(at) {
-    const { stop = "", result } = at.event;
+    const { stop = "" } = at.event;
     const usual = ["", "end_turn", "end_of_output", "stop", "success", "completed"].includes(String(stop).trim());
-    this.#end(at, "completed", "ok", usual ? "" : `stop: ${stop}`, result);
+    this.#end(at, "completed", "ok", usual ? "" : `stop: ${stop}`);
   }
 
   on_turn_failed(at) {

@@ -256,6 +256,16 @@ function readable(value, depth = MAX_DEPTH) {
     .join("\n");
 }
 
+/** All fields of an input, none left out: what somebody decides on. */
+export function allFields(input) {
+  const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+  return isObject(input)
+    ? Object.entries(input)
+        .map(([key, value]) => `${key}: ${shown(value)}`)
+        .join("\n")
+    : shown(input);
+}
+
 /** A text, or its beginning and its end with a note between them. */
 export function limited(text, most = MAX_TEXT) {
   if (text.length <= most) return text;
