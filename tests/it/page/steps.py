@@ -35,6 +35,11 @@ def live(page):
     page.sees("May the agent use Bash?", ".question")
     # What would be done is shown, and not the agent's words for it alone.
     page.sees("command: ls", ".question pre")
+    # No field hides another one.
+    script = """const done = arguments[0], input = {command: "rm", old_string: "a", new_string: "b", type: "text", text: "c"};
+      import("./page/tool.js").then(tool => done(tool.allFields(input)), error => done(String(error)))"""
+    shown = page.call("POST", "/execute/async", {"script": script, "args": []})
+    assert shown == "command: rm\nold_string: a\nnew_string: b\ntype: text\ntext: c", shown
     page.sees("asks for permission", ".pane .chip")
     page.wait("return document.title.startsWith('(1)')")
     page.js("const allow = document.querySelector('.question .main'); for (let n = 0; n < 3; n++) allow.click()")
