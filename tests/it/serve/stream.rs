@@ -140,6 +140,8 @@ fn operations_are_told_as_they_happen_if_they_are_wanted() {
     server.events(&before);
     // The end of a run stands in the history a moment after its last event.
     wait_for("its end", || server.get("/trace").text().contains(r#""op":"end""#));
+    // What the order does not have yet would come as new.
+    settled(&home, &server);
     let mut plain = server.request("GET", "/stream?from=now").open();
     let mut live = server.request("GET", "/stream?from=now&trace=1&only=turn_completed").open();
     plain.until("retry: ");
