@@ -99,7 +99,7 @@ pub(super) fn redact(
     hiding: &mut Hiding,
 ) -> Result<Option<Vec<u8>>, Stop> {
     let line = event.line;
-    if known.is_none() && is_clean(event, finder, hiding) {
+    if is_clean(event, known, finder, hiding) {
         return Ok(None);
     }
     // Whatever the line says besides: a status of these kinds says this.
@@ -133,10 +133,21 @@ pub(super) fn redact(
 }
 
 /// True if a line surely leaves as it is.
-pub(super) fn is_clean(event: &Event<'_>, finder: &mut Finder, hiding: &Hiding) -> bool {
+pub(super) fn is_clean(
+    event: &Event<'_>,
+    known: Option<Known<'_>>,
+    finder: &mut Finder,
+    hiding: &Hiding,
+) -> bool {
+    let line = event.line;
+    let parts = match known {
+        None => [line, ""],
+        Some(known) => [&line[..known.start], &line[known.end..]],
+    };
     hiding.is_empty()
+        && known.is_none_or(|known| known.hidden.is_empty())
         && event.kind != Type::TurnFailed
-        && finder.is_clean(event.line.as_bytes(), Form::Json)
+        && parts.iter().all(|part| finder.is_clean(part.as_bytes(), Form::Json))
         && !has_base64(event)
 }
 

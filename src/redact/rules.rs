@@ -62,16 +62,6 @@ pub fn by_name(name: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.name == name)
 }
 
-/// Beginning of a word, or a place behind the end of an escape that looks like a letter: of JSON (`\n`) or of a terminal
-/// (`[32m`, of which the last two bytes are enough). Escapes of URLs (`%3D`) are left out: with them, beginnings are
-/// so various that the search skips less text.
-macro_rules! start {
-    () => {
-        r"(?:(?-u:\b)|\\[nrt]|[0-9\[]m)"
-    };
-}
-use start;
-
 /// A secret at the beginning of a word. What stands before it is no part of the group `secret`, and neither is a beginning of
 /// the word that stays, because it is a word of source code itself.
 macro_rules! word {
@@ -79,7 +69,7 @@ macro_rules! word {
         word!("", $secret)
     };
     ($stays:literal, $secret:literal) => {
-        concat!(start!(), $stays, "(?<secret>", $secret, ")")
+        concat!("(?<word_start>)", $stays, "(?<secret>", $secret, ")")
     };
 }
 use word;
@@ -92,9 +82,7 @@ macro_rules! keyed {
     };
     ($names:literal, $scheme:literal, $secret:literal) => {
         concat!(
-            "(?:_|",
-            start!(),
-            ")(?:",
+            "(?:_|(?<word_start>))(?:",
             $names,
             r#")["'`\\]{0,8}[ \t]{0,8}[:=,>|][ \t>]{0,8}["'`\\]{0,8}"#,
             $scheme,

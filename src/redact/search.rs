@@ -238,7 +238,7 @@ impl Search {
         let program = &secrets.program;
         let byte = piece[index];
         let at = self.position + index as u64;
-        let before = index.checked_sub(1).map_or_else(|| self.recent.last(), |i| Some(piece[i]));
+        let before = self.recent.last().at(piece, index);
         let markers = self.hidden.count();
 
         self.literal(secrets, byte, at);
@@ -250,7 +250,7 @@ impl Search {
         }
         scratch.resolve(program, at, before, Some(byte));
         self.reports(secrets, scratch, at);
-        if let Some((start, rule)) = self.hidden.byte(before, byte) {
+        if let Some((start, rule)) = self.hidden.byte(before.last, byte) {
             self.covers.add(start..at + 1, rule);
         }
         scratch.step(program, byte, at + 1);

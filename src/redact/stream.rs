@@ -199,7 +199,7 @@ impl Stream {
         let block = self.blocks.iter().position(|block| block.name == name);
         let block = block.map(|at| self.end_block(at, finder));
         let has_hidden = block.as_ref().is_some_and(|block| !block.text.hidden().is_empty());
-        if !has_hidden && line::is_clean(event, finder, &self.hiding) {
+        if !has_hidden && line::is_clean(event, None, finder, &self.hiding) {
             return Ok(None);
         }
         let Some(raw) = inside("text") else {

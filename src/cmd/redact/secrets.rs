@@ -40,7 +40,8 @@ pub(in crate::cmd) struct SecretArgs {
     rules: Vec<PathBuf>,
     /// Also replace what this regular expression matches, or only its group `secret`: '(?<secret>...)'
     ///
-    /// The syntax is that of Rust's crate regex. NAME is the name of the rule. May be given several times.
+    /// The syntax is that of Rust's crate regex. An empty group '(?<word_start>)' matches where a word may begin: not behind a
+    /// letter, a digit or '_', unless an escape ends there, such as '\n' or that of a colour. NAME is the name of the rule. May be given several times.
     #[arg(long, value_name = "NAME=REGEX", value_parser = pattern)]
     pattern: Vec<(String, String)>,
     /// Of the built-in rules use only this one; may be given several times

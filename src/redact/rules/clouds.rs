@@ -1,6 +1,6 @@
 //! Keys of cloud providers. A row never holds an example in full: hosts of code refuse pushes with such texts.
 
-use super::{Rule, keyed, start, word};
+use super::{Rule, keyed, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

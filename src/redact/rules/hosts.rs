@@ -1,7 +1,7 @@
 //! Tokens of hosts of code and of package registries. A row never holds an example in full: hosts of code refuse pushes
 //! with such texts.
 
-use super::{Rule, start, word};
+use super::{Rule, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -35,8 +35,7 @@ pub(super) const RULES: &[Rule] = &[
         name: "gitlab-token",
         description: "GitLab token: personal, deploy, runner, job, trigger, feed, mail, agent, OAuth, SCIM",
         regex: concat!(
-            start!(),
-            "(?<secret>(?:glpat-|gloas-|gldt-|glrt-|glrtr-|glcbt-|glptt-|glft-|glimt-|glagent-|glwt-|glsoat-|glffct-)",
+            "(?<word_start>)(?<secret>(?:glpat-|gloas-|gldt-|glrt-|glrtr-|glcbt-|glptt-|glft-|glimt-|glagent-|glwt-|glsoat-|glffct-)",
             r"[A-Za-z0-9_-]{20,}(?:\.[0-9a-z]{2}\.[0-9a-z]{7,9})?)"
         ),
         until: None,

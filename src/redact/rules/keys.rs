@@ -1,7 +1,7 @@
 //! Keys and credentials of standards, not of a vendor. A row never holds an example in full: hosts of code refuse pushes
 //! with such texts.
 
-use super::{Rule, Until, keyed, start, word};
+use super::{Rule, Until, keyed, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -18,8 +18,7 @@ pub(super) const RULES: &[Rule] = &[
         description: "JSON Web Token, signed or encrypted",
         // The first member of the header: a parameter of RFC 7515 or RFC 7516, or one that is in use.
         regex: concat!(
-            start!(),
-            "(?<secret>(?:eyJhbGciO|eyJ0eXAiO|eyJraWQiO|eyJlbmMiO|eyJjdHkiO|eyJqa3UiO|eyJqd2siO|eyJ4NXUiO|eyJ4NWMiO|eyJ4NXQiO",
+            "(?<word_start>)(?<secret>(?:eyJhbGciO|eyJ0eXAiO|eyJraWQiO|eyJlbmMiO|eyJjdHkiO|eyJqa3UiO|eyJqd2siO|eyJ4NXUiO|eyJ4NWMiO|eyJ4NXQiO",
             "|eyJ6aXAiO|eyJiNjQiO|eyJlcGsiO|eyJhcHUiO|eyJjcml0Ij|eyJ2ZXIiO|eyJub25jZSI6|eyJpc3MiO)",
             r"[A-Za-z0-9_-]{8,}(?:\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)?",
             r"|\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{16,24}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{21,}))",
@@ -159,8 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         name: "encoded-private-key",
         description: "Private key in PEM that is encoded in base64 once more, as in a kubeconfig",
         regex: concat!(
-            start!(),
-            "(?<secret>(?:LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tL|LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
+            "(?<word_start>)(?<secret>(?:LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tL|LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t",
             "|LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0t|LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZLS0tLS",
             "|LS0tLS1CRUdJTiBEU0EgUFJJVkFURSBLRVktLS0tL|LS0tLS1CRUdJTiBFTkNSWVBURUQgUFJJVkFURSBLRVktLS0tL)",
             r"(?:[A-Za-z0-9+]|\\{0,2}/){20,}={0,2})"

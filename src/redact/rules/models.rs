@@ -1,6 +1,6 @@
 //! Keys of services that run models. A row never holds an example in full: hosts of code refuse pushes with such texts.
 
-use super::{Rule, start, word};
+use super::{Rule, word};
 
 pub(super) const RULES: &[Rule] = &[
     Rule {

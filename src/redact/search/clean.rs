@@ -88,7 +88,7 @@ impl Secrets {
         at: usize,
         mut end: usize,
     ) -> Option<usize> {
-        let mut search = Search::behind(before(json, at).as_slice());
+        let mut search = Search::behind(&before(json, at));
         let mut found = Vec::new();
         let mut from = at;
         loop {
@@ -125,10 +125,10 @@ impl Search {
             && secrets.starts.is_plain
             && secrets.starts.is_clean_piece(json)
             && !secrets.has_rare_escape(json);
-        if passes && let Some(last) = json.last() {
+        if passes {
             // Behind an escape a word can begin, whatever its letter is.
-            let is_escape = json.len() > 1 && json[json.len() - 2] == b'\\';
-            self.recent.push(if is_escape { b"\n" } else { std::slice::from_ref(last) });
+            let last = &json[json.len().saturating_sub(2)..];
+            self.recent.push(if let [b'\\', _] = last { b"\n" } else { last });
         }
         passes
     }
@@ -144,18 +144,26 @@ fn is_character(json: &[u8], at: usize) -> bool {
     (json[at] == b'\\') == is_escaped(json, at)
 }
 
-/// Last byte of the text before a character that ends with the byte `at`; `None` at the beginning of a string.
-fn before(json: &[u8], at: usize) -> Option<u8> {
-    let begin = if json[at] == b'\\' { at.checked_sub(1)? } else { at };
-    let last = begin.checked_sub(1)?;
-    match (json[last], is_escaped(json, last)) {
-        (_, true) => {
-            let (_, char) = escaped::escape(&json[last - 1..]);
-            char.encode_utf8(&mut [0; 4]).bytes().last()
-        }
-        (b'"', false) => None,
-        (byte, false) => Some(byte),
+/// End of the text before a character that ends with the byte `at`: the last two bytes, as far as its string has them.
+fn before(json: &[u8], at: usize) -> Vec<u8> {
+    let mut characters = Vec::new();
+    let mut begin = if json[at] == b'\\' { at.saturating_sub(1) } else { at };
+    while characters.len() < 2
+        && let Some(last) = begin.checked_sub(1)
+    {
+        let byte = json[last];
+        let (first, character) = match is_escaped(json, last) {
+            true => {
+                let (_, char) = escaped::escape(&json[last - 1..]);
+                (last - 1, char.encode_utf8(&mut [0; 4]).bytes().last().unwrap_or_default())
+            }
+            false if byte == b'"' => break,
+            false => (last, byte),
+        };
+        characters.insert(0, character);
+        begin = first;
     }
+    characters
 }
 
 /// True of a byte behind an odd number of backslashes.

@@ -2,7 +2,7 @@
 
 use regex_automata::nfa::thompson::{Compiler, Config, NFA, WhichCaptures};
 use regex_syntax::Parser;
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Capture, Hir, HirKind};
 
 /// Largest pattern, in characters and classes after repeats are written out (`[a-z]{20}` is 20). Each can hold the
 /// beginning of an occurrence, so this bounds the time for a byte.
@@ -12,7 +12,22 @@ pub const MOST_POSITIONS: u64 = 1024;
 const MOST_MEMORY: usize = 10 << 20;
 
 /// Name of the group that restricts what is hidden.
-const GROUP: &str = "secret";
+const SECRET: &str = "secret";
+
+/// Name of an empty group where a word has to begin.
+const WORD_START: &str = "word_start";
+
+/// An expression as an automaton.
+#[derive(Debug)]
+pub struct Automaton {
+    pub nfa: NFA,
+    /// Index of its group `secret`.
+    pub secret: Option<usize>,
+    /// Index of its empty group `word_start`.
+    pub word_start: Option<usize>,
+    /// Length of the shortest text that it matches, in bytes.
+    pub least: usize,
+}
 
 /// Cause for which nothing can be searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,27 +67,21 @@ pub struct Refused {
     pub message: String,
 }
 
-/// Length of the shortest text that an expression matches, in bytes.
-pub fn least_length(regex: &str) -> usize {
-    let hir = Parser::new().parse(regex).ok();
-    hir.and_then(|hir| hir.properties().minimum_len()).unwrap_or(0)
-}
-
-/// The automaton of an expression, and the index of its group `secret`.
-pub fn expression(regex: &str) -> Result<(NFA, Option<usize>), Refused> {
+/// The automaton of an expression.
+pub fn expression(regex: &str) -> Result<Automaton, Refused> {
     let hir = Parser::new().parse(regex).map_err(syntax)?;
-    match hir.properties().minimum_len() {
+    let least = match hir.properties().minimum_len() {
         Some(0) => return Err(whole("it matches the empty text")),
         None => return Err(whole("it matches nothing")),
-        Some(_) => {}
-    }
+        Some(least) => least,
+    };
     let positions = positions(&hir);
     if positions > MOST_POSITIONS {
         let limit = format!("more than {MOST_POSITIONS} characters after repeats are written out");
         return Err(whole(&limit));
     }
-    let group = group(&hir);
-    if group.is_some() && !has_group_always(&hir) {
+    let secret = group(&hir, &|capture| capture.name.as_deref() == Some(SECRET));
+    if secret.is_some() && !has_secret_always(&hir) {
         return Err(whole("the group \"secret\" does not take part in every match"));
     }
     let config = Config::new()
@@ -80,7 +89,11 @@ pub fn expression(regex: &str) -> Result<(NFA, Option<usize>), Refused> {
         .nfa_size_limit(Some(MOST_MEMORY))
         .which_captures(WhichCaptures::All);
     let nfa = Compiler::new().configure(config).build_from_hir(&hir);
-    Ok((nfa.map_err(|error| whole(&error.to_string()))?, group))
+    let nfa = nfa.map_err(|error| whole(&error.to_string()))?;
+    let is_empty = |capture: &Capture| matches!(capture.sub.kind(), HirKind::Empty);
+    let word_start =
+        group(&hir, &|group| group.name.as_deref() == Some(WORD_START) && is_empty(group));
+    Ok(Automaton { nfa, secret, word_start, least })
 }
 
 fn whole(message: &str) -> Refused {
@@ -115,23 +128,22 @@ fn positions(hir: &Hir) -> u64 {
     }
 }
 
-fn group(hir: &Hir) -> Option<usize> {
-    if let HirKind::Capture(capture) = hir.kind()
-        && capture.name.as_deref() == Some(GROUP)
-    {
-        return Some(capture.index as usize);
+/// Index of the first group of which something is true.
+fn group(hir: &Hir, is_wanted: &dyn Fn(&Capture) -> bool) -> Option<usize> {
+    match hir.kind() {
+        HirKind::Capture(capture) if is_wanted(capture) => Some(capture.index as usize),
+        kind => kind.subs().iter().find_map(|sub| group(sub, is_wanted)),
     }
-    hir.kind().subs().iter().find_map(group)
 }
 
-fn has_group_always(hir: &Hir) -> bool {
+fn has_secret_always(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => false,
-        HirKind::Repetition(repetition) => repetition.min > 0 && has_group_always(&repetition.sub),
+        HirKind::Repetition(repetition) => repetition.min > 0 && has_secret_always(&repetition.sub),
         HirKind::Capture(capture) => {
-            capture.name.as_deref() == Some(GROUP) || has_group_always(&capture.sub)
+            capture.name.as_deref() == Some(SECRET) || has_secret_always(&capture.sub)
         }
-        HirKind::Concat(parts) => parts.iter().any(has_group_always),
-        HirKind::Alternation(parts) => parts.iter().all(has_group_always),
+        HirKind::Concat(parts) => parts.iter().any(has_secret_always),
+        HirKind::Alternation(parts) => parts.iter().all(has_secret_always),
     }
 }

@@ -1,10 +1,70 @@
-//! Look-around assertions of patterns, decided by the byte before and the byte behind. Never looks further.
+//! Assertions of patterns, decided by the bytes beside a place: two before it, and one behind.
 
 use regex_automata::util::look::Look;
 
-/// True if the assertion holds between two bytes; `None` is the edge of the text. For the word boundaries of Unicode,
-/// each byte from 0x80 on counts as a part of a word, so a letter such as `é` is one and so is a dash such as `—`.
-pub fn holds(look: Look, before: Option<u8>, after: Option<u8>) -> bool {
+/// An assertion of a pattern.
+#[derive(Debug, Clone, Copy)]
+pub enum Assertion {
+    /// One of the regex syntax.
+    Regex(Look),
+    /// A place where a word may begin, also behind the end of an escape.
+    WordStart,
+}
+
+/// The two bytes before a place of a text, as far as it has them.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Before {
+    pub last: Option<u8>,
+    pub second: Option<u8>,
+}
+
+impl Before {
+    /// What is before a place of a piece, where `self` is before the piece.
+    #[inline]
+    pub fn at(self, piece: &[u8], at: usize) -> Self {
+        match piece[..at] {
+            [] => self,
+            [last] => Self { last: Some(last), second: self.last },
+            [.., second, last] => Self { last: Some(last), second: Some(second) },
+        }
+    }
+
+    /// True if a word may begin behind these bytes: they end with no letter, digit or `_`, or with an escape, either of JSON
+    /// (`\n`) or of a terminal (`[32m`, of which the last two bytes are enough). Escapes of URLs (`%3D`) do not count.
+    pub fn begins_word(self) -> bool {
+        let is_escape = match self.last {
+            Some(b'n' | b'r' | b't') => self.second == Some(b'\\'),
+            Some(b'm') => matches!(self.second, Some(b'0'..=b'9' | b'[')),
+            _ => false,
+        };
+        is_escape || !is_ascii_word(self.last)
+    }
+}
+
+impl Assertion {
+    /// True if the assertion holds between these bytes and the one behind, where `None` is the edge of the text.
+    pub fn holds(self, before: Before, after: Option<u8>) -> bool {
+        match self {
+            Self::Regex(look) => holds(look, before.last, after),
+            Self::WordStart => before.begins_word(),
+        }
+    }
+
+    /// True for an assertion that holds at an edge of a text or of a line, whatever stands there.
+    pub fn is_edge(self) -> bool {
+        use Look::{End, EndCRLF, EndLF, Start, StartCRLF, StartLF};
+        matches!(self, Self::Regex(Start | End | StartLF | EndLF | StartCRLF | EndCRLF))
+    }
+
+    /// True for an assertion that fails within a word.
+    pub fn begins_word(self) -> bool {
+        matches!(self, Self::WordStart | Self::Regex(Look::WordAscii | Look::WordStartAscii))
+    }
+}
+
+/// True if an assertion of the regex syntax holds between two bytes. For the word boundaries of Unicode, each byte from
+/// 0x80 on counts as a part of a word, so a letter such as `é` is one and so is a dash such as `—`.
+fn holds(look: Look, before: Option<u8>, after: Option<u8>) -> bool {
     let (word_before, word_after) = match look {
         Look::WordAscii
         | Look::WordAsciiNegate
@@ -32,12 +92,6 @@ pub fn holds(look: Look, before: Option<u8>, after: Option<u8>) -> bool {
         Look::WordStartHalfAscii | Look::WordStartHalfUnicode => !word_before,
         Look::WordEndHalfAscii | Look::WordEndHalfUnicode => !word_after,
     }
-}
-
-/// True for an assertion that holds at an edge of a text or of a line, whatever stands there.
-pub fn is_edge(look: Look) -> bool {
-    use Look::{End, EndCRLF, EndLF, Start, StartCRLF, StartLF};
-    matches!(look, Start | End | StartLF | EndLF | StartCRLF | EndCRLF)
 }
 
 /// True for a byte that is an ASCII letter, a digit or `_`.

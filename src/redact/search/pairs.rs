@@ -67,30 +67,43 @@ impl Pairs {
         pairs
     }
 
-    /// Offset of the first pair of the set at an even offset.
-    pub fn first(&self, text: &[u8]) -> Option<usize> {
-        let pairs = text.as_chunks::<2>().0;
-        let (steps, rest) = pairs.as_chunks::<STEP>();
+    /// Offsets of the set's pairs, as far as they are even.
+    pub fn places(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        let (steps, rest) = text.as_chunks::<2>().0.as_chunks::<STEP>();
         let has_any = |step: &[[u8; 2]; STEP]| {
             step.iter().fold(0, |found, pair| found | self.0[number(*pair)]) != 0
         };
-        let step = steps.iter().position(has_any);
-        let from = step.unwrap_or(steps.len()) * STEP;
-        let near = if step.is_some() { &pairs[from..from + STEP] } else { rest };
-        let index = near.iter().position(|pair| self.contains(*pair))?;
-        Some((from + index) * 2)
+        let steps_with_any = (0..).zip(steps).filter(move |(_, step)| has_any(step));
+        let in_steps = steps_with_any.flat_map(|(n, step)| {
+            let bit = |place: usize| u32::from(self.contains(step[place])) << place;
+            let places = ones((0..STEP).map(bit).fold(0, |all, bit| all | bit));
+            places.map(move |place| (n * STEP + place) * 2)
+        });
+        let in_rest = (0..).zip(rest).filter(|(_, pair)| self.contains(**pair));
+        in_steps.chain(in_rest.map(|(place, _)| (steps.len() * STEP + place) * 2))
     }
 
     /// Places at which an occurrence with the pair at this offset may begin, the first one first.
     pub fn beginnings(&self, text: &[u8], at: usize) -> impl Iterator<Item = usize> {
         let distances = text[at..].first_chunk().map_or(0, |pair| self.0[number(*pair)]);
-        let near = (0..=REACH.min(at)).rev().filter(move |distance| distances >> distance & 1 != 0);
-        near.map(move |distance| at - distance)
+        // Those that are farthest from the pair come first: their bits are reversed.
+        let nearest = REACH.saturating_sub(at);
+        let bits = u32::from(distances).reverse_bits() >> (u32::BITS as usize - 1 - REACH);
+        ones(bits >> nearest << nearest).map(move |bit| at + bit - REACH)
     }
 
     fn contains(&self, pair: [u8; 2]) -> bool {
         self.0[number(pair)] != 0
     }
+}
+
+/// Numbers of the bits that are set, the lowest first.
+fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        bit
+    })
 }
 
 fn number(pair: [u8; 2]) -> usize {

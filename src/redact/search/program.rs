@@ -1,8 +1,9 @@
 //! The states of all patterns in one table. Never changes after it is built.
 
-use regex_automata::nfa::thompson::{self, NFA};
-use regex_automata::util::look::Look;
+use regex_automata::nfa::thompson;
 
+use super::compile::Automaton;
+use super::look::Assertion;
 use super::secrets::RuleId;
 use super::threads::{NONE, Thread};
 
@@ -44,7 +45,7 @@ pub enum State {
     },
     Ranges(Box<[(u8, u8, u32)]>),
     Assert {
-        look: Look,
+        assertion: Assertion,
         next: u32,
     },
     /// In order of preference.
@@ -81,11 +82,6 @@ impl State {
             _ => &[],
         };
         one.into_iter().chain(many.iter().copied())
-    }
-
-    /// True for an assertion that fails between two bytes of a word.
-    pub fn begins_word(&self) -> bool {
-        matches!(self, Self::Assert { look: Look::WordAscii | Look::WordStartAscii, .. })
     }
 
     /// States that are reached without a byte, if each assertion holds.
@@ -136,10 +132,13 @@ impl Program {
         self.expressions[expression as usize].has_group
     }
 
-    /// The states of an expression.
-    pub fn states_of(&self, expression: u32) -> impl Iterator<Item = &State> {
-        let owned = self.states.iter().zip(&self.owners);
-        owned.filter(move |(_, owner)| **owner == expression).map(|(state, _)| state)
+    /// The assertions of an expression.
+    pub fn assertions_of(&self, expression: u32) -> impl Iterator<Item = Assertion> {
+        let owned = self.states.iter().zip(&self.owners).filter(move |(_, o)| **o == expression);
+        owned.filter_map(|(state, _)| match state {
+            State::Assert { assertion, .. } => Some(*assertion),
+            _ => None,
+        })
     }
 
     /// First byte that the thread's occurrence would hide, if the thread has reached it.
@@ -150,8 +149,9 @@ impl Program {
         (start != NONE).then_some(start)
     }
 
-    /// Adds an expression; `group` is the index of its group `secret`.
-    pub fn add(&mut self, rule: RuleId, role: Role, nfa: &NFA, group: Option<usize>) {
+    /// Adds an expression.
+    pub fn add(&mut self, rule: RuleId, role: Role, automaton: &Automaton) {
+        let Automaton { nfa, secret, word_start, .. } = automaton;
         let base = self.states.len();
         let id = |state: regex_automata::util::primitives::StateID| {
             u32::try_from(base + state.as_usize()).unwrap_or(u32::MAX)
@@ -174,7 +174,7 @@ impl Program {
                     State::Ranges(ranges.collect())
                 }
                 thompson::State::Look { look, next } => {
-                    State::Assert { look: *look, next: id(*next) }
+                    State::Assert { assertion: Assertion::Regex(*look), next: id(*next) }
                 }
                 thompson::State::Union { alternates } => {
                     State::Split(alternates.iter().map(|state| id(*state)).collect())
@@ -182,20 +182,22 @@ impl Program {
                 thompson::State::BinaryUnion { alt1, alt2 } => {
                     State::Split([id(*alt1), id(*alt2)].into())
                 }
-                thompson::State::Capture { next, group_index, .. }
-                    if Some(group_index.as_usize()) != group =>
-                {
-                    State::Jump(id(*next))
+                thompson::State::Capture { next, group_index, slot, .. } => {
+                    let (next, group) = (id(*next), Some(group_index.as_usize()));
+                    match slot.as_usize() % 2 {
+                        0 if group == *secret => State::SecretBegins(next),
+                        0 if group == *word_start => {
+                            State::Assert { assertion: Assertion::WordStart, next }
+                        }
+                        1 if group == *secret => State::SecretEnds(next),
+                        _ => State::Jump(next),
+                    }
                 }
-                thompson::State::Capture { next, slot, .. } if slot.as_usize() % 2 == 0 => {
-                    State::SecretBegins(id(*next))
-                }
-                thompson::State::Capture { next, .. } => State::SecretEnds(id(*next)),
                 thompson::State::Fail => State::Fail,
                 thompson::State::Match { .. } => State::Match,
             });
         }
         let start = id(nfa.start_anchored());
-        self.expressions.push(Expression { rule, role, has_group: group.is_some(), start });
+        self.expressions.push(Expression { rule, role, has_group: secret.is_some(), start });
     }
 }

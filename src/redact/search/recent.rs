@@ -1,5 +1,7 @@
 //! The last bytes of a text: the byte before a position, and the number of characters in a short range before the end.
 
+use super::look::Before;
+
 /// Bytes that are kept: six characters of four bytes.
 const KEPT: usize = 24;
 
@@ -11,9 +13,10 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// The last byte, if there is one.
-    pub fn last(&self) -> Option<u8> {
-        self.length.checked_sub(1).map(|last| self.bytes[last])
+    /// The last two bytes.
+    #[inline]
+    pub fn last(&self) -> Before {
+        Before::default().at(&self.bytes, self.length)
     }
 
     /// Appends a piece of the text.

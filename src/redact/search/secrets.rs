@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 
-use super::compile::{self, BadPattern, BuildError, Part};
+use super::compile::{self, Automaton, BadPattern, BuildError, Part};
 use super::literals::Literals;
 use super::program::{Program, Role};
 use super::starts::Starts;
@@ -70,16 +70,16 @@ impl Secrets {
         for (index, Pattern { name, regex, until }) in patterns.into_iter().enumerate() {
             let bad = |part| move |error| BuildError::Pattern(BadPattern { index, part, error });
             let id = rule(names.len());
-            let (nfa, group) = compile::expression(&regex).map_err(bad(Part::Regex))?;
-            shortest = shortest.min(compile::least_length(&regex));
+            let automaton = compile::expression(&regex).map_err(bad(Part::Regex))?;
+            shortest = shortest.min(automaton.least);
             let role = until.as_ref().map_or(Role::Secret, |until| {
                 let ending = u32::try_from(program.count() + 1).unwrap_or(u32::MAX);
                 Role::Opening { lines: until.lines, ending }
             });
-            program.add(id, role, &nfa, group);
+            program.add(id, role, &automaton);
             if let Some(until) = until {
-                let (nfa, _) = compile::expression(&until.end).map_err(bad(Part::End))?;
-                program.add(id, Role::Ending, &nfa, None);
+                let automaton = compile::expression(&until.end).map_err(bad(Part::End))?;
+                program.add(id, Role::Ending, &Automaton { secret: None, ..automaton });
             }
             names.push(name);
         }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::fingerprints::{Fingerprints, LENGTH};
-use super::look::{is_ascii_word, is_edge};
+use super::look::{Assertion, Before, is_ascii_word};
 use super::pairs::{Pairs, REACH};
 use super::program::{Program, Role, State};
 use super::refusal::Refusal;
@@ -20,7 +20,7 @@ pub const DEPTH: usize = 8;
 #[derive(Debug)]
 pub struct Starts {
     tables: Box<[[u64; 256]; DEPTH]>,
-    /// As the first table, behind a letter, a digit or `_`, where no word begins.
+    /// As the first table, within a word.
     within_word: Box<[u64; 256]>,
     /// True if each pattern begins with characters that are not escaped in JSON. A backslash may be the first one, for it is
     /// also the second of two; and any may stand before a slash, which makes an escape that is noticed. And no pattern
@@ -51,9 +51,7 @@ impl Starts {
                 let bit = index as usize % starts.expressions.len();
                 let is_alone = starts.expressions[bit].len() == 1;
                 starts.refusals[bit] = is_alone.then(|| Refusal::of(program, index)).flatten();
-                let has_edge =
-                    |state: &State| matches!(state, State::Assert { look, .. } if is_edge(*look));
-                let is_edged = program.states_of(index).any(has_edge);
+                let is_edged = program.assertions_of(index).any(Assertion::is_edge);
                 starts.is_plain &= !is_edged || !starts.begins_number(bit);
             }
         }
@@ -68,7 +66,9 @@ impl Starts {
                 continue;
             }
             let state = program.state(number);
-            let anywhere = anywhere && !state.begins_word();
+            let begins_word =
+                matches!(state, State::Assert { assertion, .. } if assertion.begins_word());
+            let anywhere = anywhere && !begins_word;
             states.extend(state.without_byte().iter().map(|next| (*next, anywhere)));
             for (first, last, _) in state.ranges() {
                 for byte in first..=last {
@@ -127,9 +127,9 @@ impl Starts {
         has_digit(first) || has(first, b'-') && has_digit(second)
     }
 
-    /// The place of the next byte, from `at` on, where something can begin, or the end of the piece; `before` is the byte
+    /// The place of the next byte, from `at` on, where something can begin, or the end of the piece; `before` is
     /// before the piece. Behind the last places where all the compared bytes are in the piece, a value can begin anywhere.
-    pub fn next(&self, before: Option<u8>, piece: &[u8], at: usize) -> usize {
+    pub fn next(&self, before: Before, piece: &[u8], at: usize) -> usize {
         let mut from = at;
         while let Some(index) = self.window(&piece[from..]) {
             let place = from + index;
@@ -159,14 +159,10 @@ impl Starts {
     fn near_pair(&self, pairs: &Pairs, text: &[u8]) -> Option<usize> {
         let begins =
             |at: &usize| text[*at..].first_chunk().is_some_and(|first| self.begins_pattern(first));
-        let mut behind = 0;
-        while let Some(index) = pairs.first(&text[behind..]) {
-            let at = behind + index;
-            if let Some(place) = pairs.beginnings(text, at).find(begins) {
-                // What begins before may have its pair behind this one.
-                return (at.saturating_sub(REACH)..=place).find(begins);
-            }
-            behind = at + 2;
+        let near = |at: usize| pairs.beginnings(text, at).find(begins);
+        if let Some(place) = pairs.places(text).find_map(near) {
+            // What begins before may have its pair behind this one.
+            return (place.saturating_sub(REACH)..=place).find(begins);
         }
         // The pair of an occurrence may come behind the text.
         (text.len().saturating_sub(REACH + 1)..text.len()).find(begins)
@@ -238,13 +234,12 @@ impl Starts {
         set
     }
 
-    /// The set of patterns that can begin at a place, as bits; `before` is the byte before the piece.
+    /// The set of patterns that can begin at a place, as bits; `before` is before the piece.
     #[inline]
-    pub fn patterns(&self, before: Option<u8>, piece: &[u8], at: usize) -> u64 {
+    pub fn patterns(&self, before: Before, piece: &[u8], at: usize) -> u64 {
         let set = self.anywhere(piece, at);
-        let before = at.checked_sub(1).map_or(before, |at| Some(piece[at]));
         match piece.get(at) {
-            Some(byte) if set != 0 && is_ascii_word(before) => {
+            Some(byte) if set != 0 && !before.at(piece, at).begins_word() => {
                 set & self.within_word[usize::from(*byte)]
             }
             _ => set,
@@ -254,7 +249,7 @@ impl Starts {
     /// Expressions that can begin at a place.
     pub fn expressions(
         &self,
-        before: Option<u8>,
+        before: Before,
         piece: &[u8],
         at: usize,
     ) -> impl Iterator<Item = u32> {

@@ -1,7 +1,7 @@
 //! Breadth-first simulation of the patterns (Pike's): all beginnings of occurrences advance together, one byte at a time.
 //! Beginnings in the same state become one, so a byte never costs more than the number of states.
 
-use super::look;
+use super::look::Before;
 use super::program::{Program, State};
 
 /// Offset that is not known yet.
@@ -33,7 +33,7 @@ enum Looks {
     /// The byte behind has not come.
     Later,
     Known {
-        before: Option<u8>,
+        before: Before,
         after: Option<u8>,
     },
 }
@@ -115,7 +115,7 @@ impl Scratch {
         &mut self,
         program: &Program,
         at: u64,
-        before: Option<u8>,
+        before: Before,
         after: Option<u8>,
     ) {
         if self.has_looks {
@@ -179,12 +179,12 @@ impl Scratch {
                         self.push(program, thread);
                     }
                 }
-                State::Assert { look, next } => match looks {
+                State::Assert { assertion, next } => match looks {
                     Looks::Later => {
                         self.has_looks = true;
                         self.push(program, thread);
                     }
-                    Looks::Known { before, after } if look::holds(*look, before, after) => {
+                    Looks::Known { before, after } if assertion.holds(before, after) => {
                         self.stack.push(Thread { state: *next, ..thread });
                     }
                     Looks::Known { .. } => {}

@@ -5,8 +5,9 @@ use crate::redact::rules::tests::templates::Example;
 use crate::redact::search::Form;
 use crate::redact::text::Text;
 
-/// Texts before a secret: nothing, words, and characters that JSON escapes.
-const BEFORE: [&str; 8] = ["", "word", "word ", "\n", "\\", "\\\\n", "\"", "\u{e4}"];
+/// Texts before a secret: nothing, words, and characters that JSON escapes or that begin a word.
+const BEFORE: [&str; 12] =
+    ["", "word", "word ", "\n", "\\", "\\\\n", "\\n", "\"", "\u{e4}", "\x1b[32m", "\nm", "2m"];
 
 /// Texts behind a secret.
 const BEHIND: [&str; 8] = ["", "\n", "\"", "\\", " ", ".\n\n", "\u{e4}", "\n\"end\" "];
@@ -41,8 +42,8 @@ fn a_line_is_clean_if_and_only_if_its_strings_are() {
             let cuts = example.char_indices().map(|(at, _)| at).chain([example.len()]);
             // Of a long secret the beginning, and some of the rest.
             for cut in cuts.filter(|at| *at < 48 || at % 17 == 0 || *at == example.len()) {
-                let with_before = BEFORE.map(|before| (before, BEHIND[cut % 8]));
-                let with_behind = BEHIND.map(|behind| (BEFORE[cut % 8], behind));
+                let with_before = BEFORE.map(|before| (before, BEHIND[cut % BEHIND.len()]));
+                let with_behind = BEHIND.map(|behind| (BEFORE[cut % BEFORE.len()], behind));
                 for (before, behind) in with_before.into_iter().chain(with_behind) {
                     let text = format!("{before}{}{behind}", &example[..cut]);
                     let want = !is_hidden(&mut finder, &text);

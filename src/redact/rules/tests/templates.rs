@@ -81,6 +81,9 @@ fn run(count: usize, class: &[u8], random: &mut u64, text: &mut String) {
     }
 }
 
+/// Beginning of a word, or an escape behind which one may begin, as a part of the match.
+const WORD_START: &str = r"(?:(?-u:\b)|\\[nrt]|[0-9\[]m)";
+
 /// A rule whose regexes are compiled.
 pub(in crate::redact) struct Compiled {
     pub(in crate::redact) rule: &'static Rule,
@@ -90,7 +93,10 @@ pub(in crate::redact) struct Compiled {
 
 impl Compiled {
     pub(in crate::redact) fn new(rule: &'static Rule) -> Self {
-        let compile = |regex| Regex::new(regex).unwrap_or_else(|e| panic!("{}: {e}", rule.name));
+        let compile = |regex: &str| {
+            let regex = regex.replace("(?<word_start>)", WORD_START);
+            Regex::new(&regex).unwrap_or_else(|e| panic!("{}: {e}", rule.name))
+        };
         Self { rule, regex: compile(rule.regex), end: rule.until.map(|until| compile(until.end)) }
     }
 

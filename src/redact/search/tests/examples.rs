@@ -180,3 +180,30 @@ fn the_rule_is_that_of_the_longest_value() {
     run.feed("abcdefghijkl").end();
     assert_eq!(run.replaced(), "[abcdefghijkl]");
 }
+
+#[test]
+fn a_word_starts_behind_an_escape_too() {
+    let search = secrets(&[], &["(?<word_start>)key-[0-9]{4}"]);
+    for (before, is_hidden) in [
+        ("", true),
+        ("- ", true),
+        ("\n", true),
+        (r"\n", true),
+        (r"\t", true),
+        ("[m", true),
+        ("\x1b[1;32m", true),
+        ("\u{e4}", true),
+        ("n", false),
+        ("xm", false),
+        (r"\m", false),
+        ("_", false),
+        ("2n", false),
+    ] {
+        let text = format!("{before}key-1234.");
+        let want = if is_hidden { format!("{before}.........") } else { text.clone() };
+        assert_eq!(shown(&search, &[&text]), want);
+        let letters: Vec<String> = text.chars().map(String::from).collect();
+        let pieces: Vec<&str> = letters.iter().map(String::as_str).collect();
+        assert_eq!(shown(&search, &pieces), want);
+    }
+}
