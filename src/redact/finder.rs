@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use memchr::memmem;
 use sha2::{Digest, Sha256};
 
 use super::search::Form;
@@ -21,6 +22,7 @@ pub(super) struct Finder {
     decoded: Vec<u8>,
     /// Number of the rules that are values: the first ones.
     values: usize,
+    base64: memmem::Finder<'static>,
 }
 
 /// End of a text.
@@ -97,7 +99,8 @@ impl Finder {
     /// A finder of secrets, of which the first `values` rules are given values.
     pub(super) fn new(secrets: Secrets, values: usize, marks: Marks) -> Self {
         let (scratch, found, decoded) = (Scratch::default(), Vec::new(), Vec::new());
-        Self { secrets, marks, scratch, found, decoded, values }
+        let base64 = memmem::Finder::new("\"base64\":");
+        Self { secrets, marks, scratch, found, decoded, values, base64 }
     }
 
     /// Searches the inside of a JSON string, in whose text hiding may go on from an earlier one. `None` if it has nothing to
@@ -125,6 +128,11 @@ impl Finder {
     /// True if a text, or each text in a line of JSON, surely has nothing to hide.
     pub(super) fn is_clean(&mut self, text: &[u8], form: Form) -> bool {
         self.secrets.is_clean(&mut self.scratch, text, form)
+    }
+
+    /// True if a status may be a diagnostic with bytes that are no text.
+    pub(super) fn has_base64(&self, line: &str) -> bool {
+        self.base64.find(line.as_bytes()).is_some()
     }
 
     /// True if a rule is a given value.

@@ -148,12 +148,7 @@ pub(super) fn is_clean(
         && known.is_none_or(|known| known.hidden.is_empty())
         && event.kind != Type::TurnFailed
         && parts.iter().all(|part| finder.is_clean(part.as_bytes(), Form::Json))
-        && !has_base64(event)
-}
-
-/// True for a diagnostic with bytes that are no text.
-fn has_base64(event: &Event<'_>) -> bool {
-    event.kind == Type::Status && event.line.contains("\"base64\":")
+        && !(event.kind == Type::Status && finder.has_base64(line))
 }
 
 fn spliced(line: &str, edits: &[Edit]) -> Option<Vec<u8>> {

@@ -95,10 +95,10 @@ impl Text {
     }
 
     /// Passes a piece that is the inside of a JSON string, if it surely has nothing to hide; reading it takes longer.
-    pub(super) fn pass(&mut self, finder: &Finder, raw: &str) -> bool {
+    pub(super) fn pass(&mut self, finder: &mut Finder, raw: &str) -> bool {
         let passes = self.hidden.is_empty()
             && !finder.marks.is_keyed()
-            && self.search.pass_json(&finder.secrets, raw.as_bytes());
+            && self.search.pass_json(&finder.secrets, &mut finder.scratch, raw.as_bytes());
         self.skips |= passes;
         passes
     }

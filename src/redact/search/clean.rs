@@ -1,6 +1,9 @@
 //! Quick proof that a text has no secret, which most have not. It finds none; where there may be one it gives up.
 
+use std::ops::Range;
+
 use super::fingerprints::LENGTH;
+use super::recent::Recent;
 use super::{Scratch, Search, Secrets};
 use crate::redact::escaped;
 
@@ -22,7 +25,7 @@ impl Secrets {
                 Form::Json => {
                     self.starts.is_plain
                         && !self.has_rare_escape(text)
-                        && self.is_clean_json(scratch, text)
+                        && self.is_clean_json(scratch, text, Recent::default())
                 }
             }
     }
@@ -42,7 +45,9 @@ impl Secrets {
                 at += 1;
                 continue;
             }
-            let (mut search, mut found) = (Search::behind(&text[..at]), Vec::new());
+            let mut recent = Recent::default();
+            recent.push(&text[..at]);
+            let (mut search, mut found) = (Search::behind(recent), Vec::new());
             at += search.feed_some(self, scratch, &text[at..], &mut found);
             if !search.is_idle() {
                 search.end(self, scratch, &mut found);
@@ -54,24 +59,26 @@ impl Secrets {
         true
     }
 
-    /// Searches each string from each place on where something can begin, until nothing is undecided.
-    fn is_clean_json(&self, scratch: &mut Scratch, json: &[u8]) -> bool {
+    /// Searches each string from each place on where something can begin, until nothing is undecided. If the text is a piece
+    /// of a string, `earlier` is before it.
+    fn is_clean_json(&self, scratch: &mut Scratch, json: &[u8], earlier: Recent) -> bool {
         // The next quote or escape, if it is behind `at`.
         let (mut at, mut special) = (0, 0);
-        while let Some(index) = self.starts.window(&json[at..]) {
+        while let Some(index) = self.starts.place(&json[at..]) {
             at += index;
             if self.starts.begins_value(&json[at..]) {
                 return false;
             }
-            if !self.starts.begins_in_json(json, at) || !is_character(json, at) {
+            let recent = behind(earlier, json, at);
+            let begins = self.starts.patterns_in_json(recent.last(), json, at) != 0;
+            if !begins || !is_character(json, at) {
                 at += 1;
                 continue;
             }
             if special <= at {
-                let Some(next) = next_special(json, at + 1) else { return false };
-                special = next;
+                special = next_special(json, at + 1);
             }
-            match self.clean_until(scratch, json, at, special) {
+            match self.clean_until(scratch, recent, json, at..special) {
                 Some(end) => at = end,
                 None => return false,
             }
@@ -79,21 +86,22 @@ impl Secrets {
         true
     }
 
-    /// Searches a string from the character on that ends with the byte `at`, to the quote or escape at `end` and perhaps
-    /// further. Returns a place before which nothing is hidden or undecided; `None` if something may be.
+    /// Searches a string from the character on that ends with the first byte of a range, to the quote or escape at the range's
+    /// end and perhaps further; `recent` is before it. Returns a place before which nothing is hidden or undecided; `None` if
+    /// something may be.
     fn clean_until(
         &self,
         scratch: &mut Scratch,
+        recent: Recent,
         json: &[u8],
-        at: usize,
-        mut end: usize,
+        range: Range<usize>,
     ) -> Option<usize> {
-        let mut search = Search::behind(&before(json, at));
+        let mut search = Search::behind(recent);
         let mut found = Vec::new();
-        let mut from = at;
+        let Range { start: mut from, mut end } = range;
         loop {
             from += search.feed_some(self, scratch, &json[from..end], &mut found);
-            let is_over = from == end && json[end] == b'"';
+            let is_over = from == end && json.get(end) == Some(&b'"');
             if is_over {
                 search.end(self, scratch, &mut found);
             }
@@ -103,28 +111,31 @@ impl Secrets {
             if is_over || search.is_idle() {
                 return Some(from);
             }
+            if end == json.len() {
+                return None;
+            }
             let (length, char) = escaped::escape(&json[end..]);
             search.feed(self, scratch, char.encode_utf8(&mut [0; 4]).as_bytes(), &mut found);
             from = end + length;
-            end = next_special(json, from)?;
+            end = next_special(json, from);
         }
     }
 }
 
 impl Search {
-    /// A search of a text from a place on; `before` are the bytes before it.
-    fn behind(before: &[u8]) -> Self {
-        let mut search = Self::default();
-        search.recent.push(before);
-        search
+    /// A search of a text from a place on, which `recent` is before.
+    fn behind(recent: Recent) -> Self {
+        Self { recent, ..Self::default() }
     }
 
-    /// Passes a piece that is written in JSON without counting it, if nothing is undecided and nothing begins in it.
-    pub fn pass_json(&mut self, secrets: &Secrets, json: &[u8]) -> bool {
+    /// Passes a piece that is written in JSON without counting it, if it has nothing to hide and nothing is undecided at
+    /// either end.
+    pub fn pass_json(&mut self, secrets: &Secrets, scratch: &mut Scratch, json: &[u8]) -> bool {
         let passes = self.is_idle()
             && secrets.starts.is_plain
-            && secrets.starts.is_clean_piece(json)
-            && !secrets.has_rare_escape(json);
+            && !secrets.starts.has_values()
+            && !secrets.has_rare_escape(json)
+            && secrets.is_clean_json(scratch, json, self.recent);
         if passes {
             // Behind an escape a word can begin, whatever its letter is.
             let last = &json[json.len().saturating_sub(2)..];
@@ -134,9 +145,9 @@ impl Search {
     }
 }
 
-/// The first quote or backslash from a place on.
-fn next_special(json: &[u8], from: usize) -> Option<usize> {
-    Some(from + memchr::memchr2(b'"', b'\\', &json[from..])?)
+/// The first quote or backslash from a place on, or the end.
+fn next_special(json: &[u8], from: usize) -> usize {
+    memchr::memchr2(b'"', b'\\', &json[from..]).map_or(json.len(), |at| from + at)
 }
 
 /// True if the text has this byte: it is neither the beginning of an escape nor its letter, unless that is a backslash.
@@ -144,26 +155,27 @@ fn is_character(json: &[u8], at: usize) -> bool {
     (json[at] == b'\\') == is_escaped(json, at)
 }
 
-/// End of the text before a character that ends with the byte `at`: the last two bytes, as far as its string has them.
-fn before(json: &[u8], at: usize) -> Vec<u8> {
-    let mut characters = Vec::new();
+/// The last bytes before a character that ends with the byte `at`, as far as its string has them; `earlier` is before it.
+fn behind(mut earlier: Recent, json: &[u8], at: usize) -> Recent {
     let mut begin = if json[at] == b'\\' { at.saturating_sub(1) } else { at };
-    while characters.len() < 2
-        && let Some(last) = begin.checked_sub(1)
-    {
-        let byte = json[last];
-        let (first, character) = match is_escaped(json, last) {
-            true => {
+    let (mut bytes, mut first) = ([0; 2], 2);
+    while let (Some(last), 1..) = (begin.checked_sub(1), first) {
+        first -= 1;
+        (begin, bytes[first]) = match (json[last], is_escaped(json, last)) {
+            (_, true) => {
                 let (_, char) = escaped::escape(&json[last - 1..]);
-                (last - 1, char.encode_utf8(&mut [0; 4]).bytes().last().unwrap_or_default())
+                let byte = char.encode_utf8(&mut [0; 4]).bytes().last();
+                (last - 1, byte.unwrap_or_default())
             }
-            false if byte == b'"' => break,
-            false => (last, byte),
+            (b'"', false) => {
+                first += 1;
+                break;
+            }
+            (byte, false) => (last, byte),
         };
-        characters.insert(0, character);
-        begin = first;
     }
-    characters
+    earlier.push(&bytes[first..]);
+    earlier
 }
 
 /// True of a byte behind an odd number of backslashes.

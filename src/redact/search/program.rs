@@ -134,8 +134,9 @@ impl Program {
 
     /// The assertions of an expression.
     pub fn assertions_of(&self, expression: u32) -> impl Iterator<Item = Assertion> {
-        let owned = self.states.iter().zip(&self.owners).filter(move |(_, o)| **o == expression);
-        owned.filter_map(|(state, _)| match state {
+        let first = self.owners.partition_point(|owner| *owner < expression);
+        let owned = self.owners[first..].iter().take_while(move |owner| **owner == expression);
+        owned.zip(&self.states[first..]).filter_map(|(_, state)| match state {
             State::Assert { assertion, .. } => Some(*assertion),
             _ => None,
         })

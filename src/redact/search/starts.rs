@@ -168,18 +168,16 @@ impl Starts {
         (text.len().saturating_sub(REACH + 1)..text.len()).find(begins)
     }
 
-    /// True if nothing begins in a piece of a text that is written in JSON, nor at its end.
-    pub fn is_clean_piece(&self, json: &[u8]) -> bool {
-        let rest = (json.len() + 1).saturating_sub(LENGTH);
-        let begins = |at: usize| self.begins_in_json(json, at);
-        let mut from = 0;
-        while let Some(index) = self.window(&json[from..]) {
-            if begins(from + index) {
-                return false;
-            }
-            from += index + 1;
-        }
-        self.values.is_empty && !(rest..json.len()).any(begins)
+    /// The first place of a text at which something can begin, as far as the text goes.
+    pub fn place(&self, text: &[u8]) -> Option<usize> {
+        let rest = (text.len() + 1).saturating_sub(LENGTH);
+        let begins = |at: &usize| self.anywhere(text, *at) != 0;
+        self.window(text).or_else(|| (rest..text.len()).find(begins))
+    }
+
+    /// True if values are searched for.
+    pub fn has_values(&self) -> bool {
+        !self.values.is_empty
     }
 
     /// True if a value may begin with the first bytes of a text.
@@ -193,18 +191,6 @@ impl Starts {
         let [first, second, third, fourth, ..] = &*self.tables;
         let set = first[usize::from(window[0])] & second[usize::from(window[1])];
         set != 0 && set & third[usize::from(window[2])] & fourth[usize::from(window[3])] != 0
-    }
-
-    /// True if a pattern can begin at a place of a text that is written in JSON, where another character follows than in the
-    /// text from the next escape or quote on.
-    pub fn begins_in_json(&self, json: &[u8], at: usize) -> bool {
-        let same = json[at + 1..]
-            .iter()
-            .take(MOST_LOOKED_AT)
-            .take_while(|byte| !matches!(byte, b'"' | b'\\'))
-            .count();
-        let end = if same >= LENGTH { at + 1 + same } else { (at + LENGTH).min(json.len()) };
-        self.anywhere(&json[..end], at) != 0
     }
 
     /// The set of patterns that can begin at a place, whatever stands before it, as bits.
@@ -238,12 +224,25 @@ impl Starts {
     #[inline]
     pub fn patterns(&self, before: Before, piece: &[u8], at: usize) -> u64 {
         let set = self.anywhere(piece, at);
-        match piece.get(at) {
-            Some(byte) if set != 0 && !before.at(piece, at).begins_word() => {
-                set & self.within_word[usize::from(*byte)]
-            }
-            _ => set,
-        }
+        if set == 0 { 0 } else { self.behind(before.at(piece, at), piece[at], set) }
+    }
+
+    /// As [`patterns`](Self::patterns), in a text that is written in JSON, where another character follows than in the text
+    /// from the next escape or quote on; `before` is what the text has before the place.
+    pub fn patterns_in_json(&self, before: Before, json: &[u8], at: usize) -> u64 {
+        let same = json[at + 1..]
+            .iter()
+            .take(MOST_LOOKED_AT)
+            .take_while(|byte| !matches!(byte, b'"' | b'\\'))
+            .count();
+        let end = if same >= LENGTH { at + 1 + same } else { (at + LENGTH).min(json.len()) };
+        self.behind(before, json[at], self.anywhere(&json[..end], at))
+    }
+
+    /// Those patterns of a set that can begin with a byte behind these ones.
+    #[inline]
+    fn behind(&self, before: Before, first: u8, set: u64) -> u64 {
+        if before.begins_word() { set } else { set & self.within_word[usize::from(first)] }
     }
 
     /// Expressions that can begin at a place.
