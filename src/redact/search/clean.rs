@@ -69,7 +69,8 @@ impl Secrets {
             if self.starts.begins_value(&json[at..]) {
                 return false;
             }
-            let recent = behind(earlier, json, at);
+            let begin = at.saturating_sub(usize::from(json[at] == b'\\'));
+            let recent = behind(earlier, &json[..begin]);
             let begins = self.starts.patterns_in_json(recent.last(), json, at) != 0;
             if !begins || !is_character(json, at) {
                 at += 1;
@@ -137,9 +138,7 @@ impl Search {
             && !secrets.has_rare_escape(json)
             && secrets.is_clean_json(scratch, json, self.recent);
         if passes {
-            // Behind an escape a word can begin, whatever its letter is.
-            let last = &json[json.len().saturating_sub(2)..];
-            self.recent.push(if let [b'\\', _] = last { b"\n" } else { last });
+            self.recent = behind(self.recent, json);
         }
         passes
     }
@@ -155,13 +154,12 @@ fn is_character(json: &[u8], at: usize) -> bool {
     (json[at] == b'\\') == is_escaped(json, at)
 }
 
-/// The last bytes before a character that ends with the byte `at`, as far as its string has them; `earlier` is before it.
-fn behind(mut earlier: Recent, json: &[u8], at: usize) -> Recent {
-    let mut begin = if json[at] == b'\\' { at.saturating_sub(1) } else { at };
-    let (mut bytes, mut first) = ([0; 2], 2);
-    while let (Some(last), 1..) = (begin.checked_sub(1), first) {
+/// The last bytes of the string that is open where a JSON text ends; `earlier` is before it.
+fn behind(mut earlier: Recent, json: &[u8]) -> Recent {
+    let (mut end, mut bytes, mut first) = (json.len(), [0; 2], 2);
+    while let (Some(last), 1..) = (end.checked_sub(1), first) {
         first -= 1;
-        (begin, bytes[first]) = match (json[last], is_escaped(json, last)) {
+        (end, bytes[first]) = match (json[last], is_escaped(json, last)) {
             (_, true) => {
                 let (_, char) = escaped::escape(&json[last - 1..]);
                 let byte = char.encode_utf8(&mut [0; 4]).bytes().last();

@@ -116,3 +116,26 @@ fn a_pattern_goes_on_behind_an_escape() {
         }
     }
 }
+
+#[test]
+fn a_piece_with_an_escape_is_searched_behind_the_piece_before() {
+    for (regex, pieces, is_found) in [
+        (r"\Bhunter[0-9]{4}", ["a ", "word", "hunter1234\n"], true),
+        (r"\Bhunter[0-9]{4}", ["word", " ", "hunter1234\n"], false),
+        ("(?<word_start>)key-[0-9]{4}", ["a ", "word", "key-1234\n"], false),
+        ("(?<word_start>)key-[0-9]{4}", ["word", " ", "key-1234\n"], true),
+        ("(?<word_start>)key-[0-9]{4}", ["a ", "[32", "mkey-1234\n"], true),
+        ("(?<word_start>)key-[0-9]{4}", ["a ", "[32m", "key-1234\n"], true),
+        ("(?<word_start>)key-[0-9]{4}", ["a\t", "\t2m", "key-1234\n"], true),
+        ("(?<word_start>)key-[0-9]{4}", ["a\t", "\\", "nkey-1234\n"], true),
+        ("key-[0-9]{4}", ["a\t", "\nke", "y-1234\n"], true),
+        ("key-[0-9]{4}", ["a\t", "\nkey-", "\n1234\n"], false),
+    ] {
+        let mut pipe = Pipe::new(&[], pattern(regex));
+        for (seq, text) in (1..).zip(pieces) {
+            let body = json!({"type": "text_delta", "block": "b1", "kind": "answer", "text": text});
+            pipe.line(&event("s", seq, &body));
+        }
+        assert_eq!(pipe.out().contains("[redacted:p]"), is_found, "{regex}: {pieces:?}");
+    }
+}
