@@ -16,7 +16,8 @@ pub struct Pattern {
     /// Name of the rule.
     pub name: String,
     /// Expression in the syntax of the crate regex. If it has a group named `secret`, only that part is hidden; a
-    /// repeated group counts from its first beginning to its last end. For `\b`, each non-ASCII byte is a letter.
+    /// repeated group counts from its first beginning to its last end. An empty group named `word_start` matches where a word
+    /// may begin. For `\b`, each non-ASCII byte is a letter.
     pub regex: String,
     /// The end of what is hidden behind an occurrence. `None`: the occurrence alone is hidden.
     pub until: Option<Until>,
