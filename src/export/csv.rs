@@ -20,7 +20,8 @@ const TURNS: &str = "stream,label,turn,started,ended,outcome,stop,error_code,err
     input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,cost_usd,tools,tools_failed\n";
 
 /// The same for a row for each call of a tool.
-const TOOLS: &str = "stream,label,turn,id,parent,name,kind,title,started,ended,duration_ms,outcome,exit_code\n";
+const TOOLS: &str =
+    "stream,label,turn,id,parent,name,kind,title,started,ended,duration_ms,outcome,exit_code\n";
 
 /// Rows of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

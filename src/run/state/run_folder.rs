@@ -225,10 +225,8 @@ impl RunFolder {
     /// Time at which the run was started. Without `run.json` it is that of the lock, which is never written.
     pub(in crate::run) fn started(&self) -> Time {
         let info = self.info().and_then(|info| Time::parse(&info.started));
-        info.or_else(|| {
-            modified(&self.file(LOCK, OFlags::RDONLY).ok()?.metadata().ok()?)
-        })
-        .unwrap_or_default()
+        info.or_else(|| modified(&self.file(LOCK, OFlags::RDONLY).ok()?.metadata().ok()?))
+            .unwrap_or_default()
     }
 
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
