@@ -167,8 +167,8 @@ impl RunReader {
         Ok(if self.phase == Phase::Complete { self.read_tail(buffer) } else { self.stop() })
     }
 
-    /// Takes lines that were read, and appends those that are shown to `out`. The ends of turns are added to `outcome`, if the run
-    /// counts.
+    /// Takes lines that were read, and appends those that are shown to `out`. The ends of turns are added to `outcome`, if
+    /// there is one.
     pub(super) fn take(
         &mut self,
         now: Time,
