@@ -17,9 +17,10 @@ pub use plan::{PlanVerdict, Planner, Stored};
 pub use queue::{Change, Held, Item, ProbeAnswer, SinkQueue, Step};
 pub use row::{Entry, Row, RowHead, content};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum State {
     /// To be sent; nothing of it has left.
+    #[default]
     Planned,
     /// Possibly under way; written before the first byte leaves.
     Sending,

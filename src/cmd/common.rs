@@ -105,6 +105,11 @@ pub(super) fn limit(given: Option<Duration>) -> Option<Duration> {
     given.filter(|time| !time.is_zero())
 }
 
+/// The first flag that was given.
+pub(super) fn first_given(flags: &[(bool, &'static str)]) -> Option<&'static str> {
+    flags.iter().find_map(|(given, flag)| given.then_some(*flag))
+}
+
 /// Rows as aligned columns; the last is not padded.
 pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |n: usize| rows.iter().map(|row| row[n].width()).max().unwrap_or(0);

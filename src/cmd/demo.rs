@@ -47,14 +47,12 @@ const EXAMPLES: &str = "Examples:
 const SESSION: &str = include_str!("demo/session.tsv");
 
 /// Shell line of the demo.
-fn pipeline(speed: f64) -> String {
-    let faster = if speed == 1.0 { String::new() } else { format!(" --speed {speed}") };
+fn pipeline(faster: &str) -> String {
     format!("spile wrap -- spile demo --agent{faster} | spile coalesce | spile view")
 }
 
 /// Shell lines of the demo on the page. The shell ends the run with the server.
-fn page(speed: f64) -> String {
-    let faster = if speed == 1.0 { String::new() } else { format!(" --speed {speed}") };
+fn page(faster: &str) -> String {
     [
         "export SPILE_STATE=$(mktemp -d)",
         &format!("run=$(spile start --label demo -- spile demo --agent --times 100{faster})"),
@@ -76,22 +74,15 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         }
         return Ok(Exit::Success);
     }
-    if args.serve {
-        let lines = page(args.speed);
-        let shown: String = lines.lines().map(|line| format!("$ {line}\n")).collect();
-        let shown = run::print(shown.as_bytes());
-        return match shown {
-            Exit::Success => run::become_shell(&lines, &run::own_program()),
-            other => Ok(other),
-        };
+    let speed = args.speed;
+    let faster = if speed == 1.0 { String::new() } else { format!(" --speed {speed}") };
+    let lines = if args.serve { page(&faster) } else { pipeline(&faster) };
+    let shown: String = lines.lines().map(|line| format!("$ {line}\n")).collect();
+    match run::print(shown.as_bytes()) {
+        Exit::Success if args.serve => run::become_shell(&lines, &run::own_program()),
+        Exit::Success => run::shell(&lines, &run::own_program()),
+        other => Ok(other),
     }
-    let pipeline = pipeline(args.speed);
-    let shown = run::print(format!("$ {pipeline}\n").as_bytes());
-    if shown != Exit::Success {
-        return Ok(shown);
-    }
-    let me = run::own_program();
-    run::shell(&pipeline, &me)
 }
 
 fn agent(speed: f64) -> Result<Exit> {

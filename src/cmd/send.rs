@@ -107,23 +107,21 @@ pub(super) fn ask_one(name: Option<&str>, ask: Ask, recorded: &Recorded) -> Resu
 
 fn on_answer(found: &Found, answer: &Answer) -> Exit {
     let warn = |text: &str| run::warn(format_args!("{}: {text}", found.info.stream));
-    let word = match answer {
-        Answer::Taken => "taken",
-        Answer::Written => "written",
-        Answer::Queued => "queued",
-        Answer::Permitted => "answered",
+    match answer {
+        Answer::Taken | Answer::Written | Answer::Queued | Answer::Permitted => {
+            run::print(format!("{}\n", answer.word()).as_bytes())
+        }
         Answer::Refused { reason, .. } => {
             warn(reason);
-            return Exit::Failed;
+            Exit::Failed
         }
         Answer::Error { reason } | Answer::Lost(reason) => {
             warn(reason);
-            return Exit::Unavailable;
+            Exit::Unavailable
         }
         _ => {
             warn("the answer is not understood");
-            return Exit::Unavailable;
+            Exit::Unavailable
         }
-    };
-    run::print(format!("{word}\n").as_bytes())
+    }
 }

@@ -165,12 +165,11 @@ fn stream(id: &str) -> Result<String, String> {
 }
 
 pub(super) fn run(mut args: Args) -> Result<Exit> {
-    let flags = [
+    let flag = common::first_given(&[
         (args.stream.is_some(), "--stream"),
         (args.label.is_some(), "--label"),
         (!args.fail_on_stop.is_empty(), "--fail-on-stop"),
-    ];
-    let flag = flags.into_iter().find_map(|(given, flag)| given.then_some(flag));
+    ]);
     let config = args.config();
     if args.command.is_empty() {
         if ends_in_dashes() {
@@ -206,11 +205,11 @@ impl Args {
                 "an agent in the background has no stdin: give it its input by --prompt and --drive",
             ));
         }
-        let single = [
+        let single = common::first_given(&[
             (self.supervise.record.is_some(), "--record"),
             (self.supervise.once.is_some(), "--once"),
-        ];
-        if let Some((_, flag)) = single.into_iter().find(|(given, _)| *given && count > 1) {
+        ]);
+        if let Some(flag) = single.filter(|_| count > 1) {
             return Err(usage(format!("{flag} is for one run, and not for --each")));
         }
         if self.drive.needs_command().is_none() {
@@ -293,14 +292,13 @@ const GRACE: Duration = Duration::from_secs(10);
 impl Supervise {
     /// First given option that needs a command.
     fn needs_command(&self) -> Option<&'static str> {
-        let all = [
+        common::first_given(&[
             (self.record.is_some(), "--record"),
             (self.once.is_some(), "--once"),
             (self.timeout.is_some(), "--timeout"),
             (self.idle_timeout.is_some(), "--idle-timeout"),
             (self.first_output_timeout.is_some(), "--first-output-timeout"),
             (self.tool_timeout.is_some(), "--tool-timeout"),
-        ];
-        all.into_iter().find_map(|(given, flag)| given.then_some(flag))
+        ])
     }
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::permission::KINDS;
 use super::protocol::{
     Given, InTurn, Message, Outbox, Permit, Protocol, Question, Report, Rpc, text,
 };
@@ -209,14 +210,11 @@ impl Protocol for Acp {
             Some(id) => json!({"outcome": "selected", "optionId": id}),
             None => json!({"outcome": "cancelled"}),
         };
-        let id = serde_json::from_str(&question.id).unwrap_or_default();
-        to.result(&id, json!({"outcome": outcome}));
+        to.result(question, json!({"outcome": outcome}));
     }
 }
 
 /// Canonical kind for a kind of the protocol; never by a title, which is the model's.
 fn kind(kind: Option<&str>) -> &'static str {
-    const KINDS: [&str; 8] =
-        ["edit", "delete", "move", "fetch", "search", "read", "execute", "think"];
     KINDS.into_iter().find(|known| kind == Some(known)).unwrap_or("other")
 }

@@ -76,7 +76,7 @@ impl Protocol for Claude {
                 json!({"behavior": "deny", "message": "the turn was cancelled", "interrupt": true})
             }
         };
-        respond(&question.id, json!({"subtype": "success", "response": answer}), to);
+        respond(question.id(), json!({"subtype": "success", "response": answer}), to);
     }
 }
 
@@ -86,9 +86,9 @@ fn kind(tool: &str) -> &'static str {
     if is_own { tool_kind(tool) } else { "other" }
 }
 
-/// Writes a response to the request with this id, which is JSON text.
-fn respond(id: &str, mut response: Value, to: &mut Outbox) {
-    response["request_id"] = serde_json::from_str(id).unwrap_or_default();
+/// Writes a response to the request with this id.
+fn respond(id: Value, mut response: Value, to: &mut Outbox) {
+    response["request_id"] = id;
     to.line(&json!({"type": "control_response", "response": response}));
 }
 
@@ -100,7 +100,7 @@ impl Claude {
         let subtype = text(request, &["subtype"]).unwrap_or_default();
         if subtype != "can_use_tool" {
             let error = format!("spile does not serve {subtype}");
-            return respond(&id.to_string(), json!({"subtype": "error", "error": error}), to);
+            return respond(id.clone(), json!({"subtype": "error", "error": error}), to);
         }
         let tool = text(request, &["tool_name"]).unwrap_or_default().to_owned();
         to.report(Report::Asked(Question {

@@ -214,7 +214,6 @@ impl Protocol for Codex {
             (_, Permit::Deny(_)) => json!({"decision": if first { "denied" } else { "decline" }}),
             (_, Permit::Cancelled) => json!({"decision": if first { "abort" } else { "cancel" }}),
         };
-        let id = serde_json::from_str(&question.id).unwrap_or_default();
-        to.result(&id, result);
+        to.result(question, result);
     }
 }

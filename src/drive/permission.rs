@@ -28,7 +28,8 @@ impl AllowList {
     }
 }
 
-const KINDS: [&str; 9] =
+/// Canonical kinds of tools.
+pub(super) const KINDS: [&str; 9] =
     ["read", "edit", "delete", "move", "search", "execute", "fetch", "think", "other"];
 
 impl OnPermission {

@@ -35,6 +35,11 @@ const INPUTS: [&str; 5] =
 const MAX_INPUT: usize = 16 << 10;
 
 impl Question {
+    /// Id of the request, as a value.
+    pub(super) fn id(&self) -> Value {
+        serde_json::from_str(&self.id).unwrap_or_default()
+    }
+
     /// Input of the call, in the runtime's own JSON, or the beginning of its text; `null` if the request has none.
     pub(crate) fn input(&self) -> Value {
         let found = INPUTS.iter().find_map(|place| self.request.pointer(place));
@@ -100,8 +105,9 @@ impl Outbox {
         self.line(&call);
     }
 
-    pub(super) fn result(&mut self, id: &Value, result: Value) {
-        self.line(&json!({"jsonrpc": "2.0", "id": id, "result": result}));
+    /// The response to a question of JSON-RPC.
+    pub(super) fn result(&mut self, question: &Question, result: Value) {
+        self.line(&json!({"jsonrpc": "2.0", "id": question.id(), "result": result}));
     }
 
     /// Refusal of a request that spile does not serve, so that the agent does not wait for it.
@@ -117,7 +123,7 @@ pub(crate) trait Protocol: std::fmt::Debug {
     fn begin(&mut self, _to: &mut Outbox) {}
 
     /// Takes a line of the agent's output.
-    fn on_line(&mut self, line: &[u8], to: &mut Outbox);
+    fn on_line(&mut self, _line: &[u8], _to: &mut Outbox) {}
 
     /// True if a message can be written now; `in_turn` while a turn is open.
     fn is_ready(&self, in_turn: InTurn) -> bool;
@@ -129,10 +135,10 @@ pub(crate) trait Protocol: std::fmt::Debug {
     fn forget(&mut self) {}
 
     /// Writes the interrupt of the open turn.
-    fn interrupt(&mut self, to: &mut Outbox);
+    fn interrupt(&mut self, _to: &mut Outbox) {}
 
     /// Writes the answer to a question.
-    fn answer(&mut self, question: &Question, permit: &Permit, to: &mut Outbox);
+    fn answer(&mut self, _question: &Question, _permit: &Permit, _to: &mut Outbox) {}
 }
 
 /// State of a message that was given to the driver.

@@ -1,14 +1,12 @@
-//! Agents that are spoken to by plain text: at their terminal, or once on stdin.
+//! Agents that are spoken to by plain text: at their terminal, or once on stdin. They have no interrupt and no questions.
 
-use super::protocol::{Given, InTurn, Message, Outbox, Permit, Protocol, Question};
+use super::protocol::{Given, InTurn, Message, Outbox, Protocol};
 
 /// An agent at a terminal: a message is typed, with Enter behind it.
 #[derive(Debug, Default)]
 pub(super) struct Typed;
 
 impl Protocol for Typed {
-    fn on_line(&mut self, _: &[u8], _: &mut Outbox) {}
-
     fn is_ready(&self, _: InTurn) -> bool {
         true
     }
@@ -18,10 +16,6 @@ impl Protocol for Typed {
         to.texts.push(message.text.replace("\r\n", "\r").replace('\n', "\r") + "\r");
         Given::Written
     }
-
-    fn interrupt(&mut self, _: &mut Outbox) {}
-
-    fn answer(&mut self, _: &Question, _: &Permit, _: &mut Outbox) {}
 }
 
 /// An agent that reads its prompt on stdin, to the end.
@@ -31,8 +25,6 @@ pub(super) struct Once {
 }
 
 impl Protocol for Once {
-    fn on_line(&mut self, _: &[u8], _: &mut Outbox) {}
-
     fn is_ready(&self, _: InTurn) -> bool {
         !self.sent
     }
@@ -42,8 +34,4 @@ impl Protocol for Once {
         to.texts.push(message.text.clone());
         Given::Written
     }
-
-    fn interrupt(&mut self, _: &mut Outbox) {}
-
-    fn answer(&mut self, _: &Question, _: &Permit, _: &mut Outbox) {}
 }

@@ -14,50 +14,14 @@ use crate::timing::{Breakdown, Class, Step, Timing};
 /// Limit of a stream's open calls; past that the row of the oldest is written without an end.
 const MAX_OPEN: usize = 256;
 
-const TURNS: [&str; 26] = [
-    "stream",
-    "label",
-    "turn",
-    "started",
-    "ended",
-    "outcome",
-    "stop",
-    "error_code",
-    "error",
-    "runtime",
-    "model",
-    "session",
-    "duration_ms",
-    "permission_ms",
-    "retry_ms",
-    "tool_ms",
-    "start_ms",
-    "model_ms",
-    "other_ms",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cost_usd",
-    "tools",
-    "tools_failed",
-];
+/// Names of the columns, for a row for each turn.
+const TURNS: &str = "stream,label,turn,started,ended,outcome,stop,error_code,error,runtime,model,session,\
+    duration_ms,permission_ms,retry_ms,tool_ms,start_ms,model_ms,other_ms,\
+    input_tokens,output_tokens,cache_read_tokens,cache_write_tokens,cost_usd,tools,tools_failed\n";
 
-const TOOLS: [&str; 13] = [
-    "stream",
-    "label",
-    "turn",
-    "id",
-    "parent",
-    "name",
-    "kind",
-    "title",
-    "started",
-    "ended",
-    "duration_ms",
-    "outcome",
-    "exit_code",
-];
+/// The same for a row for each call of a tool.
+const TOOLS: &str =
+    "stream,label,turn,id,parent,name,kind,title,started,ended,duration_ms,outcome,exit_code\n";
 
 /// Rows of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,16 +102,15 @@ impl Csv {
     }
 
     fn row(&mut self, row: &[String], io: &mut Io) {
-        let mut writer = csv::WriterBuilder::new().from_writer(&mut io.out);
-        // Writing to memory cannot fail.
         if !std::mem::replace(&mut self.begun, true) {
-            let _ = match self.rows {
-                Rows::Turns => writer.write_record(TURNS),
-                Rows::Tools => writer.write_record(TOOLS),
-            };
+            io.out.extend_from_slice(match self.rows {
+                Rows::Turns => TURNS.as_bytes(),
+                Rows::Tools => TOOLS.as_bytes(),
+            });
         }
         if !row.is_empty() {
-            let _ = writer.write_record(row);
+            // Writing to memory cannot fail.
+            let _ = csv::WriterBuilder::new().from_writer(&mut io.out).write_record(row);
         }
     }
 

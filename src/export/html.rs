@@ -321,9 +321,8 @@ impl Page for Html {
         out.push_str("<section class=summary aria-label=Summary>\n<p>");
         let plural =
             |n: u64, word: &str| format!("{} {word}{}", count(n), if n == 1 { "" } else { "s" });
-        let ends = ["completed", "failed", "cancelled", "cut off"].iter().zip(totals.turns);
-        let ends = ends.filter(|(_, n)| *n > 0).map(|(word, n)| {
-            let class = if *word == "completed" { "ok" } else { "bad" };
+        let ends = totals.ends().map(|(word, n)| {
+            let class = if word == "completed" { "ok" } else { "bad" };
             format!("<b class={class}>{} {word}</b>", count(n))
         });
         let mut parts = vec![plural(totals.turns.iter().sum(), "turn")];

@@ -339,8 +339,7 @@ impl Page for Markdown {
     }
 
     fn end(&mut self, totals: &Totals, out: &mut String) {
-        let ends = ["completed", "failed", "cancelled", "cut off"].iter().zip(totals.turns);
-        let ends = ends.filter(|(_, n)| *n > 0).map(|(word, n)| format!("{} {word}", count(n)));
+        let ends = totals.ends().map(|(word, n)| format!("{} {word}", count(n)));
         let turns = ends.collect::<Vec<_>>().join(", ");
         if totals.turns.iter().sum::<u64>() > 1 {
             out.push_str(&format!(

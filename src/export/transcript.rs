@@ -103,6 +103,14 @@ pub(super) struct Totals {
     pub(super) cost: f64,
 }
 
+impl Totals {
+    /// The ends that turns had, each with the number of turns.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let ends = ["completed", "failed", "cancelled", "cut off"].into_iter().zip(self.turns);
+        ends.filter(|(_, n)| *n > 0)
+    }
+}
+
 /// The exporter.
 pub(super) struct Transcript<P> {
     streams: Streams<Stream>,

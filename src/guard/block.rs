@@ -86,14 +86,10 @@ impl Blocks {
         let mut supersedes = None;
         if let Some(at) = open {
             match whole.map(|whole| self.open[at].missing(whole)) {
-                None => return drop(self.open.remove(at).close(Origin::Runtime, to)),
+                None => return self.close(text, to),
                 Some(Some(missing)) => {
                     self.add(at, &missing, to);
-                    // A continuation has moved to the end of the list.
-                    if let Some(at) = self.open.iter().position(|b| b.is(text)) {
-                        self.open.remove(at).close(Origin::Runtime, to);
-                    }
-                    return;
+                    return self.close(text, to);
                 }
                 Some(None) => supersedes = Some(self.open.remove(at).close(Origin::Runtime, to)),
             }
@@ -107,6 +103,11 @@ impl Blocks {
         }
         let at = self.find_or_open(text, supersedes, to);
         self.add(at, whole, to);
+        self.close(text, to);
+    }
+
+    /// Closes the block of a text, wherever a continuation has moved it.
+    fn close(&mut self, text: &Text<'_>, to: &mut Emitter<'_>) {
         if let Some(at) = self.open.iter().position(|b| b.is(text)) {
             self.open.remove(at).close(Origin::Runtime, to);
         }

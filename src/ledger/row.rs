@@ -90,7 +90,7 @@ pub fn content(texts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
     /// Number in the ledger, from 1; the order of delivery within a stream.
     pub position: u64,

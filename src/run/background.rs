@@ -5,7 +5,6 @@ mod inherited;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -118,11 +117,6 @@ impl Background {
 
     pub(super) fn lock(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
-    }
-
-    /// Folder of the control socket.
-    pub(super) fn socket_folder(&self) -> PathBuf {
-        self.folder.open_path()
     }
 }
 

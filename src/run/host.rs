@@ -209,7 +209,7 @@ impl<'a> Host<'a> {
                     Whose::Signal => self.on_signals(),
                     Whose::Reader => {
                         self.stdout.reader_gone = true;
-                        self.stop_for_reader();
+                        self.stop(Stop::ReaderGone);
                     }
                     Whose::Guardian => self.read_guardian(),
                     Whose::Stdout => self.read(Source::Stdout, &mut buf)?,
@@ -264,19 +264,17 @@ impl<'a> Host<'a> {
             }
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
             self.enqueue(Command::Cancel(name.to_owned()));
-            let now = self.clock.now();
-            let again = self.dies_of.request(now, signal);
+            let again = self.dies_of.request(self.clock.now(), signal);
             // The agent has ended and the reader does not read: a repeated signal ends the wait.
             self.abandoned |= again && self.life.finished;
             // The meaning of any other signal to the agent is unknown.
             let known = [SIGINT, SIGHUP, SIGQUIT].contains(&signal);
-            self.life.stop(now, Stop::Signal(if known { signal } else { SIGTERM }));
-            self.act();
+            self.stop(Stop::Signal(if known { signal } else { SIGTERM }));
         }
     }
 
-    fn stop_for_reader(&mut self) {
-        self.life.stop(self.clock.now(), Stop::ReaderGone);
+    fn stop(&mut self, stop: Stop) {
+        self.life.stop(self.clock.now(), stop);
         self.act();
     }
 

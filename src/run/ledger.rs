@@ -23,7 +23,6 @@ use crate::ledger::{Change, Mark, Row, RowHead, State};
 use crate::sink;
 use crate::text::floor;
 use crate::time::Time;
-use open::MAX_DAMAGE;
 use rows::{COLUMNS, to_i64};
 
 pub use driver::{Counts, Driver, OwnedDelivery, Task};
@@ -34,6 +33,9 @@ pub use rows::Damaged;
 pub use webhooks::{HookEvent, InUse, Progress, Switch};
 
 const MAX_NOTE: usize = 1000;
+
+/// Damaged rows that are described.
+const MAX_DAMAGE: usize = 100;
 
 /// An open ledger, locked for this process.
 pub struct Store {

@@ -227,6 +227,14 @@ fn open_folder(parent: BorrowedFd<'_>, name: &Path, more: OFlags) -> rustix::io:
     rustix::fs::openat(parent, name, flags, Mode::empty()).map(File::from)
 }
 
+/// What was opened; `None` if it is missing.
+fn if_any<T>(opened: Result<T>) -> Result<Option<T>> {
+    match opened {
+        Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
 /// Opens a file of the state directory, which no link and no pipe can stand for; one that is made is private.
 fn open_file(folder: &File, path: &str, flags: OFlags) -> rustix::io::Result<File> {
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;

@@ -18,12 +18,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::clock::Clock;
 use super::input::{self, Read};
 use super::job;
-use super::output::{Output, warn, warn_user};
+use super::output::{Output, StdoutEnd, warn, warn_user};
 use super::polling::{self, GONE};
 use super::signal::{ENDS, OnRepeat, Signals, Stopping, ignore};
 use super::spool::SpoolLimits;
@@ -108,8 +108,7 @@ struct Loop {
     /// Reopen requests so far, and the time of the last.
     reopened: usize,
     hangup: Option<Time>,
-    reader_gone: bool,
-    cannot_write: bool,
+    stdout_end: StdoutEnd,
     failed: bool,
     stop: bool,
 }
@@ -186,8 +185,7 @@ impl Loop {
             stopping: Stopping::default(),
             reopened: 0,
             hangup: None,
-            reader_gone: false,
-            cannot_write: false,
+            stdout_end: StdoutEnd::default(),
             failed,
             stop: false,
         };
@@ -293,12 +291,12 @@ impl Loop {
         self.stdout = None;
         let pipe = e.kind() == io::ErrorKind::BrokenPipe;
         if pipe && !self.on_error.pipes {
-            self.reader_gone = true;
+            self.stdout_end.reader_gone = true;
             return;
         }
         warn(format_args!("cannot write to stdout: {e}"));
         self.failed = true;
-        self.cannot_write |= !pipe;
+        self.stdout_end.cannot_write |= !pipe;
         self.stop |= self.on_error.stop;
     }
 
@@ -428,12 +426,7 @@ impl Loop {
     }
 
     fn exit(&self) -> Exit {
-        let own = match (self.stopping.signal(), self.cannot_write, self.reader_gone) {
-            (Some(signal), ..) => Exit::Signal(signal),
-            (None, true, _) => Exit::CannotWrite,
-            (None, false, true) => Exit::Signal(SIGPIPE),
-            (None, false, false) => Exit::Success,
-        };
+        let own = self.stdout_end.exit(self.stopping.signal(), Exit::Success);
         let sinks = if self.failed { Exit::Failed } else { Exit::Success };
         own.or(sinks).or(self.intake.exit())
     }

@@ -117,7 +117,7 @@ impl SecretArgs {
 
     /// First of the options that was given.
     pub(in crate::cmd) fn given(&self) -> Option<&'static str> {
-        let all = [
+        common::first_given(&[
             (self.env, "--env"),
             (!self.value_file.is_empty(), "--value-file"),
             (!self.rules.is_empty(), "--rules"),
@@ -126,8 +126,7 @@ impl SecretArgs {
             (!self.skip.is_empty(), "--skip"),
             (self.keyed, "--keyed"),
             (self.within.is_some(), "--within"),
-        ];
-        all.into_iter().find_map(|(given, flag)| given.then_some(flag))
+        ])
     }
 
     /// The built-in rules that are in use.

@@ -71,13 +71,12 @@ pub(super) struct Prepared {
 impl DriveArgs {
     /// First given option that needs a command.
     pub(super) fn needs_command(&self) -> Option<&'static str> {
-        let all = [
+        common::first_given(&[
             (self.drive, "--drive"),
             (self.prompt.is_some(), "--prompt"),
             (self.prompt_file.is_some(), "--prompt-file"),
             (!self.context.is_empty(), "--context"),
-        ];
-        all.into_iter().find_map(|(given, flag)| given.then_some(flag))
+        ])
     }
 
     /// True if the prompt comes on stdin.

@@ -12,6 +12,9 @@ use crate::export::visible::{Relative, is_harmless};
 /// Bytes of a text that is read as Markdown; a longer one is shown as it stands.
 const MAX_MARKDOWN: usize = 1 << 20;
 
+/// Beginning of a link, up to its target.
+const LINK: &str = "<a rel=\"noopener noreferrer\" href=\"";
+
 /// Adds a text.
 pub(super) fn render(text: &str, out: &mut String) {
     if text.len() > MAX_MARKDOWN {
@@ -144,7 +147,7 @@ impl Renderer<'_> {
     fn link(&mut self, target: &str, before: &str) -> String {
         let mut end = String::new();
         if is_harmless(target, Relative::Refused) && self.links == 0 {
-            element("<a rel=\"noopener noreferrer\" href=\"", target, "\">", self.out);
+            element(LINK, target, "\">", self.out);
             end.push_str("</a>");
         } else {
             element(" <code class=target>", target, "</code>", &mut end);
@@ -169,12 +172,7 @@ impl Renderer<'_> {
             match begin.filter(|_| !address.is_empty()) {
                 Some(begin) => {
                     esc(&rest[..begin], self.out);
-                    element(
-                        "<a rel=\"noopener noreferrer\" href=\"",
-                        &rest[begin..end],
-                        "\">",
-                        self.out,
-                    );
+                    element(LINK, &rest[begin..end], "\">", self.out);
                     esc(&rest[begin..end], self.out);
                     self.out.push_str("</a>");
                 }

@@ -121,17 +121,16 @@ impl StreamQueue {
                     return;
                 }
                 (State::Sending, Ability::Idempotent(window))
-                    if !old && now.since(row.changed) <= window && !tried_out =>
+                    if !old && now.since(row.changed) <= window =>
                 {
-                    return;
-                }
-                (State::Sending, Ability::Idempotent(window))
-                    if !old
-                        && now.since(row.changed) <= window
-                        && options.in_doubt == InDoubt::Hold =>
-                {
-                    self.held = Some(Held::NextRun);
-                    return;
+                    if !tried_out {
+                        return;
+                    }
+                    if options.in_doubt == InDoubt::Hold {
+                        self.held = Some(Held::NextRun);
+                        return;
+                    }
+                    doubt(InDoubt::Skip, row);
                 }
                 (State::Sending, _) if old => doubt(InDoubt::Skip, row),
                 (State::Sending, _) if tried_out => match options.in_doubt {

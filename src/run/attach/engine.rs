@@ -130,12 +130,11 @@ impl Engine {
 
     fn read(&mut self, n: usize, now: Time, out: &mut Vec<u8>) -> Result<()> {
         let reader = &mut self.readers[n];
-        let mut ignored = Outcome::default();
         let is_counted = self.follows || reader.is_complete();
-        let outcome = if is_counted { &mut self.outcome } else { &mut ignored };
         match reader.read(&mut self.buffer)? {
             Lines::Some(offset, length) => {
                 let lines = Batch { offset, bytes: &self.buffer[..length] };
+                let outcome = is_counted.then_some(&mut self.outcome);
                 reader.take(now, lines, outcome, out);
                 // One huge line must not keep its memory for good.
                 self.buffer.truncate(STEP);
@@ -155,13 +154,12 @@ impl Engine {
     fn step_past(&mut self, now: Time, out: &mut Vec<u8>) -> Result<()> {
         let Some(past) = &mut self.past else { return Ok(()) };
         let end = out.len() + STEP;
-        let mut ignored = Outcome::default();
         while out.len() < end {
             match past.step() {
                 Some(Step::Line(n, bytes)) => {
                     let reader = &mut self.readers[n];
                     let is_counted = self.follows || reader.is_complete();
-                    let outcome = if is_counted { &mut self.outcome } else { &mut ignored };
+                    let outcome = is_counted.then_some(&mut self.outcome);
                     reader.take(now, Batch { offset: 0, bytes }, outcome, out);
                 }
                 Some(Step::Need(n)) => match self.readers[n].read(&mut self.buffer)? {

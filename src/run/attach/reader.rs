@@ -1,11 +1,11 @@
 //! Reader of one run's event file, to the end of the run.
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use rustix::io::{pread, retry_on_intr};
 
 use super::watch::{self, Watch, WatchId};
 use crate::outcome::Outcome;
@@ -167,15 +167,17 @@ impl RunReader {
         Ok(if self.phase == Phase::Complete { self.read_tail(buffer) } else { self.stop() })
     }
 
-    /// Takes lines that were read, and appends those that are shown to `out`.
+    /// Takes lines that were read, and appends those that are shown to `out`. The ends of turns are added to `outcome`, if
+    /// there is one.
     pub(super) fn take(
         &mut self,
         now: Time,
         lines: Batch<'_>,
-        outcome: &mut Outcome,
+        outcome: Option<&mut Outcome>,
         out: &mut Vec<u8>,
     ) {
-        self.follow.take(now, lines, outcome, out);
+        let mut ignored = Outcome::default();
+        self.follow.take(now, lines, outcome.unwrap_or(&mut ignored), out);
         if self.ended.is_none() && self.follow.is_over() {
             self.ended = Some(now);
             self.look_at = now;
@@ -221,14 +223,7 @@ impl RunReader {
 
     fn read_at(&self, buffer: &mut Vec<u8>, most: usize) -> Result<usize> {
         buffer.resize(most, 0);
-        loop {
-            match self.file.read_at(buffer, self.cursor.place()) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                read => {
-                    return read
-                        .with_context(|| format!("cannot read {}", self.run.path().display()));
-                }
-            }
-        }
+        let read = retry_on_intr(|| pread(&self.file, &mut buffer[..], self.cursor.place()));
+        read.with_context(|| format!("cannot read {}", self.run.path().display()))
     }
 }

@@ -22,7 +22,7 @@ const MAX_ANSWER: usize = 64 << 10;
 /// Questions for the command, the first of which it is answering.
 #[derive(Debug, Default)]
 pub(super) struct QuestionQueue {
-    waiting: VecDeque<Question>,
+    pub waiting: VecDeque<Question>,
     running: Option<Running>,
 }
 
@@ -137,10 +137,6 @@ impl QuestionQueue {
 }
 
 impl Host<'_> {
-    pub(super) fn ask_command(&mut self, question: Question) {
-        self.questions.waiting.push_back(question);
-    }
-
     /// Starts the command for the next question, and takes the answer to the last.
     pub(super) fn answer_questions(&mut self) {
         let now = self.clock.now();

@@ -251,9 +251,9 @@ impl Host<'_> {
             if !lines.is_empty() {
                 self.output.push(&mut lines);
             }
-            self.limit_file(now);
+            self.limit_file();
             if self.outlet.refuses() {
-                self.stop_for_reader();
+                self.stop(Stop::ReaderGone);
             }
         }
         self.stop_cancelled();
@@ -269,7 +269,7 @@ impl Host<'_> {
         }
         if let Err(e) = self.output.flush_some() {
             self.stdout.fail(&e);
-            self.stop_for_reader();
+            self.stop(Stop::ReaderGone);
         }
     }
 
@@ -292,15 +292,14 @@ impl Host<'_> {
     }
 
     /// Fails the turn of a run whose event file is too large, and ends its agent.
-    fn limit_file(&mut self, now: Time) {
+    fn limit_file(&mut self) {
         if let Some(file) = self.run_file.as_mut()
             && file.exceeds()
         {
             let message =
                 format!("the event file is larger than {} bytes (--max-run)", file.limit());
             self.enqueue(Command::Fail("budget", message));
-            self.life.stop(now, Stop::Signal(SIGINT));
-            self.act();
+            self.stop(Stop::Signal(SIGINT));
         }
     }
 

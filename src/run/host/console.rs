@@ -216,8 +216,7 @@ impl Host<'_> {
                     // As if this process had received the signal.
                     self.dies_of.request(now, SIGINT);
                     // The key itself is the first step.
-                    self.life.stop(now, Stop::Cancel(Cancel::default()));
-                    self.act();
+                    self.stop(Stop::Cancel(Cancel::default()));
                 } else {
                     console.typed.push(CTRL_C);
                 }

@@ -43,6 +43,11 @@ fn message_id() -> String {
     format!("{OWN}{}-8{}-8{}-{}", &a[..4], &a[4..7], &a[7..10], &b[..12])
 }
 
+/// Name of a sender in the stream.
+fn sender(by: Option<&str>) -> String {
+    by.unwrap_or("control").chars().take(MAX_BY).collect()
+}
+
 impl Host<'_> {
     /// Gives the agent its prompt. A prompt that cannot be given fails the turn.
     pub(super) fn give_prompt(&mut self, prompt: &str) {
@@ -87,8 +92,7 @@ impl Host<'_> {
     }
 
     pub(super) fn on_send(&mut self, client: u64, message: &Text) {
-        let by = message.by.as_deref().unwrap_or("control");
-        let by: String = by.chars().take(MAX_BY).collect();
+        let by = sender(message.by.as_deref());
         let force = if message.force { Force::Yes } else { Force::No };
         let answer = match self.send(&message.text, &by, force) {
             Ok((message, Given::Sent)) => {
@@ -106,8 +110,7 @@ impl Host<'_> {
         let now = self.clock.now();
         let reason = request.reason.unwrap_or_else(|| "denied by a person".into());
         let permit = if request.allow { Permit::Allow } else { Permit::Deny(reason) };
-        let by = request.by.unwrap_or_else(|| "control".into());
-        let by: String = by.chars().take(MAX_BY).collect();
+        let by = sender(request.by.as_deref());
         let answer = match &mut self.driver {
             None => Answer::refused(
                 "no_question",
@@ -159,9 +162,7 @@ impl Host<'_> {
             self.drive();
             self.answer_questions();
         }
-        let late = self.sends.0.extract_if(.., |send| send.until <= now);
-        let late: Vec<u64> = late.map(|send| send.client).collect();
-        late.into_iter().for_each(|client| self.answer(client, &Answer::Written));
+        self.answer_senders(&Answer::Written, |send| send.until <= now);
     }
 
     /// Carries out the driver's actions.
@@ -173,10 +174,14 @@ impl Host<'_> {
                     self.feed.iter_mut().for_each(Feed::close);
                     self.feed.take_if(|feed| feed.wants() == Wants::Nothing);
                 }
-                Action::Taken(id) => self.answer_senders(&id, &Answer::Taken),
-                Action::Queued(id) => self.answer_senders(&id, &Answer::Queued),
+                Action::Taken(id) => {
+                    self.answer_senders(&Answer::Taken, |send| send.message == id);
+                }
+                Action::Queued(id) => {
+                    self.answer_senders(&Answer::Queued, |send| send.message == id);
+                }
                 Action::Answered(answered) => self.note_answer(&answered),
-                Action::Ask(question) => self.ask_command(question),
+                Action::Ask(question) => self.questions.waiting.push_back(question),
                 Action::Fail(code, why) => {
                     self.enqueue(Command::Fail(code, why));
                     self.stop_agent(None);
@@ -186,9 +191,9 @@ impl Host<'_> {
         }
     }
 
-    /// Answers the clients that wait for this message.
-    fn answer_senders(&mut self, message: &str, answer: &Answer) {
-        let waiting = self.sends.0.extract_if(.., |send| send.message == message);
+    /// Answers the clients whose messages are meant.
+    fn answer_senders(&mut self, answer: &Answer, is_meant: impl Fn(&Send) -> bool) {
+        let waiting = self.sends.0.extract_if(.., |send| is_meant(send));
         let waiting: Vec<u64> = waiting.map(|send| send.client).collect();
         waiting.into_iter().for_each(|client| self.answer(client, answer));
     }

@@ -207,9 +207,8 @@ impl Host<'_> {
 
     pub(super) fn stop_agent(&mut self, grace_ms: Option<u64>) {
         let interrupt = self.can_interrupt();
-        let cancel = Cancel { interrupt, within: grace_ms.map(Duration::from_millis) };
-        self.life.stop(self.clock.now(), Stop::Cancel(cancel));
-        self.act();
+        let within = grace_ms.map(Duration::from_millis);
+        self.stop(Stop::Cancel(Cancel { interrupt, within }));
     }
 
     /// Stops the agent of a turn that a condition of `--cancel-when` has cancelled, unless the turn has already ended.

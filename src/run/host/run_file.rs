@@ -92,7 +92,7 @@ impl<'a> RunFile<'a> {
 
     /// Place of the control socket.
     pub(super) fn socket_place(&self) -> SocketPlace {
-        SocketPlace::Run(self.background.socket_folder())
+        SocketPlace::Run(self.background.folder.open_path())
     }
 
     /// True the first time that the file is larger than its limit.

@@ -13,8 +13,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-use super::Store;
 use super::rows::{self, Damaged};
+use super::{Store, describe};
 use crate::ledger::{Row, State};
 use crate::named::Named;
 use crate::sink;
@@ -27,8 +27,6 @@ const VERSION: i64 = 1;
 const BUSY: Duration = Duration::from_secs(10);
 
 const WARNINGS: usize = 3;
-
-pub(super) const MAX_DAMAGE: usize = 100;
 
 const LOCK_WITHIN: Duration = Duration::from_secs(1);
 
@@ -303,9 +301,7 @@ fn verify(store: &mut Store) -> Result<()> {
         last = last.max(row.as_ref().map_or_else(|damaged| damaged.position, |row| row.position));
         if let Err(damaged) = row {
             bad += 1;
-            if damage.len() < MAX_DAMAGE {
-                damage.push(format!("{damaged}: it is not sent"));
-            }
+            describe(&mut damage, &damaged);
         }
         Ok(ControlFlow::Continue(()))
     })?;

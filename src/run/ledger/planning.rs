@@ -252,13 +252,9 @@ fn row(now: Time, position: u64, address: &str, entry: &Entry, line: &str) -> Ro
         last: part.is_some_and(|(.., last)| *last),
         content: entry.content,
         line: line.to_owned(),
-        state: State::Planned,
-        mark: Mark::None,
-        tries: 0,
         born: entry.born.unwrap_or(now),
         changed: now,
-        not_before: Time::default(),
-        note: String::new(),
+        ..Row::default()
     }
 }
 

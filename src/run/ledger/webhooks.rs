@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::rows::{self, to_i64, to_u64};
 use super::{Store, open};
-use crate::ledger::{self, Mark, Row, State};
+use crate::ledger::{self, Row};
 use crate::time::Time;
 
 pub use open::InUse;
@@ -121,17 +121,10 @@ fn row(now: Time, position: u64, address: &str, event: &HookEvent) -> Row {
         stream: event.run.clone(),
         turn: event.turn,
         seq: event.seq.unwrap_or_default(),
-        block: None,
-        part: None,
-        last: false,
         content: ledger::content(&[&event.line]),
         line: event.line.clone(),
-        state: State::Planned,
-        mark: Mark::None,
-        tries: 0,
         born: now,
         changed: now,
-        not_before: Time::default(),
-        note: String::new(),
+        ..Row::default()
     }
 }

@@ -105,7 +105,9 @@ impl Queue<'_> {
                     Ok(file) => return Ok(file),
                     // A stream that has begun gets its terminal event.
                     Err(e) if self.before.is_some() => {
-                        self.refuse(Exit::Internal, &format!("the queue cannot be read: {e:#}"));
+                        let message = format!("the queue cannot be read: {e:#}");
+                        warn(&message);
+                        self.end(Exit::Internal, &message);
                     }
                     Err(e) => return Err(e),
                 }
@@ -180,11 +182,6 @@ impl Queue<'_> {
             let message = format!("its turn did not come within {limit:?} (--queue-timeout)");
             self.end(Exit::Taken, &message);
         }
-    }
-
-    fn refuse(&mut self, exit: Exit, message: &str) {
-        warn(message);
-        self.end(exit, message);
     }
 
     /// Ends the run's one turn, as that of a command that cannot be started, and lets the next run go.

@@ -2,10 +2,11 @@
 //! file that the next one completes.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
 
 use anyhow::Result;
+use rustix::io::{read, retry_on_intr};
 use rustix::process::Pid;
 
 use super::run_folder::{RunFolder, RunLife};
@@ -111,18 +112,16 @@ impl RunFolder {
     pub fn closing(&self) -> Result<(Closing, u64)> {
         let mut closer = Closer::new(self.stream(), self.started());
         let mut length = 0;
-        if let Some(mut file) = self.events_if_any()? {
+        if let Some(file) = self.events_if_any()? {
             let mut bytes = vec![0; READ];
             loop {
-                match file.read(&mut bytes) {
-                    Ok(0) => break,
-                    Ok(count) => {
-                        length += count as u64;
-                        closer.feed(&bytes[..count]);
-                    }
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    Err(e) => return Err(self.failed("read", e)),
+                let count = retry_on_intr(|| read(&file, &mut bytes[..]));
+                let count = count.map_err(|e| self.failed("read", e.into()))?;
+                if count == 0 {
+                    break;
                 }
+                length += count as u64;
+                closer.feed(&bytes[..count]);
             }
         }
         Ok((closer.finish(), length))

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
-use super::{PRIVATE_FOLDER, StateFolder, new_word, open_file};
+use super::{PRIVATE_FOLDER, StateFolder, if_any, new_word, open_file};
 use crate::runs::history::digest;
 use crate::serve::request::reference;
 
@@ -46,14 +46,11 @@ impl StateFolder {
     /// A stored text; `None` if there is none with this SHA-256.
     pub fn context(&self, digest: &str) -> Result<Option<Vec<u8>>> {
         let cannot = || format!("cannot read {}", self.context_path(digest).display());
-        match open_file(&self.folder, &format!("{FOLDER}/{digest}"), OFlags::RDONLY) {
-            Err(Errno::NOENT) => Ok(None),
-            file => {
-                let mut text = Vec::new();
-                file.with_context(cannot)?.read_to_end(&mut text).with_context(cannot)?;
-                Ok(Some(text))
-            }
-        }
+        let file = open_file(&self.folder, &format!("{FOLDER}/{digest}"), OFlags::RDONLY);
+        let Some(mut file) = if_any(file.with_context(cannot))? else { return Ok(None) };
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).with_context(cannot)?;
+        Ok(Some(text))
     }
 
     /// Removes the texts that no run names any more: those of removed runs, and those that are older than `unused`.

@@ -11,9 +11,9 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{AtFlags, OFlags};
-use rustix::io::Errno;
+use rustix::io::{pread, retry_on_intr};
 
-use super::{RunLock, StateFolder, open_file};
+use super::{RunLock, StateFolder, if_any, open_file};
 use crate::runs::cursor::{Batch, Cursor, LineTooLong};
 use crate::runs::history::{Operation, has_ended};
 
@@ -149,14 +149,9 @@ impl StateFolder {
     }
 
     fn history_file_if_any(&self, name: String) -> Result<Option<HistoryFile>> {
-        match self.history_file(&name, OFlags::RDONLY) {
-            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => Ok(None),
-            file => {
-                let file = file?;
-                let inode = file.metadata()?.ino();
-                Ok(Some(HistoryFile { name, file, inode }))
-            }
-        }
+        let Some(file) = if_any(self.history_file(&name, OFlags::RDONLY))? else { return Ok(None) };
+        let inode = file.metadata()?.ino();
+        Ok(Some(HistoryFile { name, file, inode }))
     }
 
     fn history_file(&self, name: &str, flags: OFlags) -> Result<File> {
@@ -198,7 +193,7 @@ impl HistoryReader {
             };
             let (start, want) = (self.cursor.place(), self.cursor.want());
             self.bytes.resize(want, 0);
-            let count = read_at(&file.file, &mut self.bytes, start)
+            let count = retry_on_intr(|| pread(&file.file, &mut self.bytes[..], start))
                 .with_context(|| self.cannot_read(&file.name))?;
             let batch = self.cursor.take(&self.bytes[..count]).map_err(|LineTooLong(at)| {
                 anyhow!("the line at {at} is too long").context(self.cannot_read(&file.name))
@@ -244,16 +239,6 @@ fn end_line(mut file: &File) -> io::Result<u64> {
     }
     file.write_all(b"\n")?;
     Ok(length + 1)
-}
-
-/// Reads once, across interruptions.
-fn read_at(file: &File, bytes: &mut [u8], place: u64) -> io::Result<usize> {
-    loop {
-        match file.read_at(bytes, place) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
 }
 
 fn old_name(number: u64) -> String {

@@ -5,10 +5,9 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 
 use super::lock::is_free;
-use super::{RunLock, StateFolder, open_file};
+use super::{RunLock, StateFolder, if_any, open_file};
 
 const INDEX: &str = "index";
 const FRESH: &str = ".index.new";
@@ -24,10 +23,7 @@ impl StateFolder {
 
     /// The index; `None` if there is none.
     pub fn index(&self) -> Result<Option<File>> {
-        match self.index_file(INDEX, OFlags::RDWR) {
-            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => Ok(None),
-            file => file.map(Some),
-        }
+        if_any(self.index_file(INDEX, OFlags::RDWR))
     }
 
     /// A new index with these bytes, in the place of the old one. Only for the holder of the lock.

@@ -3,15 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::fs::{AtFlags, Dir, FileType};
-use rustix::io::Errno;
 
-use super::run_folder::{EVENTS, INFO, SUMMARY, read_json};
-use super::{RunFolder, RunLife, StateFolder, new_word};
+use super::run_folder::{EVENTS, INFO, SUMMARY, modified, read_json};
+use super::{RunFolder, RunLife, StateFolder, if_any, new_word};
 use crate::run::output::warn;
 use crate::runs::info::{RunInfo, Summary};
 use crate::time::Time;
@@ -111,10 +109,7 @@ impl StateFolder {
     /// nobody finds half of it.
     pub fn remove(&self, stream: &str) -> Result<Removed> {
         let Some(run) = self.run(stream)? else { return Ok(Removed::No) };
-        let lock = match run.lock() {
-            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => None,
-            lock => lock?,
-        };
+        let lock = if_any(run.lock())?.flatten();
         // Without the lock another process may have removed it meanwhile, and a new run may have its name.
         let Some(_lock) = lock.filter(|_| self.holds(&run)) else { return Ok(Removed::No) };
         let gone = format!(".{}-{}.gone", std::process::id(), new_word());
@@ -150,20 +145,14 @@ impl StateFolder {
 
     fn remove_leftover(&self, name: &str, now: Time) -> Result<()> {
         let path = self.runs_path().join(name);
-        let run = match RunFolder::open(self, name, name) {
-            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => return Ok(()),
-            run => run?,
-        };
+        let Some(run) = if_any(RunFolder::open(self, name, name))? else { return Ok(()) };
         if now.since(run.changed()?) < LEFT_OVER {
             return Ok(());
         }
-        let _lock = match run.lock() {
+        let _lock = match if_any(run.lock())? {
+            Some(None) => return Ok(()),
             // Of a removal the lock may be gone already.
-            Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => None,
-            lock => match lock? {
-                None => return Ok(()),
-                lock => lock,
-            },
+            lock => lock.flatten(),
         };
         Ok(std::fs::remove_dir_all(path)?)
     }
@@ -185,8 +174,7 @@ fn stored(
 impl RunFolder {
     /// Last change of the folder.
     fn changed(&self) -> Result<Time> {
-        let seconds = u64::try_from(self.folder.metadata()?.mtime()).unwrap_or_default();
-        Ok(Time::from_millis(seconds.saturating_mul(1000)))
+        Ok(modified(&self.folder.metadata()?).unwrap_or_default())
     }
 
     /// Size of its files together, in bytes.

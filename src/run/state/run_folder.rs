@@ -1,6 +1,6 @@
 //! Folder of one run: its files, and its lock. It is opened once, so that a run that is renamed away meanwhile stays readable.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use super::lock::{RunLock, is_free};
-use super::{StateFolder, open_file, open_folder};
+use super::{StateFolder, if_any, open_file, open_folder};
 use crate::codec::{self, to_json};
 use crate::event::Event;
 use crate::runs::info::{RunInfo, Summary};
@@ -124,16 +124,11 @@ impl RunFolder {
     /// As [`RunFolder::info`], but an error if it is there and cannot be opened.
     #[cfg(feature = "serve")]
     pub fn info_if_any(&self) -> Result<Option<RunInfo>> {
-        match self.open_file(INFO, OFlags::RDONLY) {
-            Err(Errno::NOENT) => Ok(None),
-            file => {
-                let mut bytes = Vec::new();
-                let file = file.with_context(|| self.cannot("open", INFO))?;
-                let read = file.take(MAX_JSON as u64).read_to_end(&mut bytes);
-                read.with_context(|| self.cannot("read", INFO))?;
-                Ok(serde_json::from_slice(&bytes).ok())
-            }
-        }
+        let Some(file) = if_any(self.file(INFO, OFlags::RDONLY))? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let read = file.take(MAX_JSON as u64).read_to_end(&mut bytes);
+        read.with_context(|| self.cannot("read", INFO))?;
+        Ok(serde_json::from_slice(&bytes).ok())
     }
 
     /// Content of `summary.json`; `None` if it is missing or cannot be read: it is made from the events.
@@ -155,10 +150,8 @@ impl RunFolder {
 
     /// As [`RunFolder::events`]; `None` if there is no event file.
     pub(super) fn events_if_any(&self) -> Result<Option<File>> {
-        match self.open_file(EVENTS, OFlags::RDONLY) {
-            Err(Errno::NOENT) => Ok(None),
-            file => self.regular(file.with_context(|| self.cannot("open", EVENTS))?).map(Some),
-        }
+        let file = if_any(self.file(EVENTS, OFlags::RDONLY))?;
+        file.map(|file| self.regular(file)).transpose()
     }
 
     /// An event file, unless it is a pipe or the like.
@@ -232,11 +225,8 @@ impl RunFolder {
     /// Time at which the run was started. Without `run.json` it is that of the lock, which is never written.
     pub(in crate::run) fn started(&self) -> Time {
         let info = self.info().and_then(|info| Time::parse(&info.started));
-        info.or_else(|| {
-            let seconds = self.file(LOCK, OFlags::RDONLY).ok()?.metadata().ok()?.mtime();
-            Some(Time::from_millis(u64::try_from(seconds).ok()?.saturating_mul(1000)))
-        })
-        .unwrap_or_default()
+        info.or_else(|| modified(&self.file(LOCK, OFlags::RDONLY).ok()?.metadata().ok()?))
+            .unwrap_or_default()
     }
 
     fn read_json<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
@@ -259,6 +249,12 @@ impl RunFolder {
     fn cannot(&self, what: &str, name: &str) -> String {
         format!("cannot {what} {}", self.path.join(name).display())
     }
+}
+
+/// Time of the last change of a file or a folder, unless that is before 1970.
+pub(super) fn modified(found: &Metadata) -> Option<Time> {
+    let seconds = u64::try_from(found.mtime()).ok()?;
+    Some(Time::from_millis(seconds.saturating_mul(1000)))
 }
 
 /// Content of a small file below a folder; `None` if it cannot be read. As few system calls as possible, because a list reads two
