@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::common;
-use super::recorded::{Recorded, record};
+use super::recorded::Recorded;
 use crate::exit::Exit;
 use crate::run::state::{Removed, StateFolder, StoredRun};
 use crate::run::{self, Clock};
@@ -88,12 +88,12 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 }
 
 fn remove(state: &StateFolder, run: &StoredRun) -> Result<Removed> {
-    let recorded = Recorded::begin(Op::Prune, None);
+    let recorded = Recorded::begin(Op::Prune, None, None);
     let removed = state.remove(&run.stream)?;
     if removed == Removed::Done {
         let mut operation = recorded.ended(&run.stream, "removed", Exit::Success);
         operation.agent.clone_from(&run.info.agent);
-        record(state, &operation);
+        state.note(&operation);
     }
     Ok(removed)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use clap::ValueHint;
 
-use super::recorded::{Recorded, record};
+use super::recorded::Recorded;
 use super::wrap::{self, Launch};
 use super::{common, usage};
 use crate::exit::{Exit, Refusal};
@@ -196,9 +196,9 @@ impl BackgroundArgs {
         let stream = launch.stream();
         let taken = || usage(format!("there is a run with the stream {stream}: choose another"));
         let run = state.create(stream, &info)?.ok_or_else(taken)?;
-        let recorded = Recorded::begin(Op::Start, prompt.as_deref());
+        let recorded = Recorded::begin(Op::Start, None, prompt.as_deref());
         let (mode, agent) = (self.origin.by, info.agent.clone());
-        record(state, &Operation { mode, agent, ..recorded.begun(stream) });
+        state.note(&Operation { mode, agent, ..recorded.begun(stream) });
         Ok((info, run))
     }
 }

@@ -18,8 +18,9 @@ mod waiting;
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -225,6 +226,16 @@ fn check_stream(stream: &str) -> Result<()> {
 fn open_folder(parent: BorrowedFd<'_>, name: &Path, more: OFlags) -> rustix::io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | more;
     rustix::fs::openat(parent, name, flags, Mode::empty()).map(File::from)
+}
+
+/// Reads once, across interruptions.
+pub(super) fn read_at(file: &File, bytes: &mut [u8], place: u64) -> io::Result<usize> {
+    loop {
+        match file.read_at(bytes, place) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }
 
 /// Opens a file of the state directory, which no link and no pipe can stand for; one that is made is private.

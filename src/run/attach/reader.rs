@@ -1,7 +1,6 @@
 //! Reader of one run's event file, to the end of the run.
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::watch::{self, Watch, WatchId};
 use crate::outcome::Outcome;
-use crate::run::state::RunFolder;
+use crate::run::state::{RunFolder, read_at};
 use crate::runs::cursor::{Batch, Cursor};
 use crate::runs::follow::{Follow, StartAt};
 use crate::time::Time;
@@ -221,14 +220,7 @@ impl RunReader {
 
     fn read_at(&self, buffer: &mut Vec<u8>, most: usize) -> Result<usize> {
         buffer.resize(most, 0);
-        loop {
-            match self.file.read_at(buffer, self.cursor.place()) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                read => {
-                    return read
-                        .with_context(|| format!("cannot read {}", self.run.path().display()));
-                }
-            }
-        }
+        read_at(&self.file, buffer, self.cursor.place())
+            .with_context(|| format!("cannot read {}", self.run.path().display()))
     }
 }

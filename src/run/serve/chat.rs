@@ -4,12 +4,11 @@
 use std::io::Read;
 
 use axum::response::Response;
-use hyper::header::{HeaderValue, LOCATION};
 use serde_json::json;
 
 use super::events::{Wanted, of_run};
 use super::problem::Problem;
-use super::router::{Call, blocking, json as answer};
+use super::router::{Call, blocking, json as answer, located};
 use super::runs::{self, Shown, agent, begin, busy};
 use super::start::Start;
 use super::{App, texts};
@@ -53,14 +52,11 @@ pub(super) async fn chat(call: Call) -> Result<Response, Problem> {
         Err(e) if e.is_taken() => return Err(busy(&stream)),
         Err(e) => return Err(e),
     }
-    let mut response = match wants_events {
-        true => of_run(&call.app, &stream, Wanted::all()).await?,
+    let response = match wants_events {
+        true => of_run(&call.app, &stream, Wanted::all())?,
         false => answer(202, &json!({"conversation": id, "stream": stream, "resumed": resumed})),
     };
-    if let Ok(location) = HeaderValue::from_str(&format!("/runs/{stream}")) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    Ok(response)
+    Ok(located(response, &stream))
 }
 
 /// Run of the next message.

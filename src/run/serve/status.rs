@@ -14,7 +14,6 @@ use super::router::{Call, blocking, json as answer, typed};
 use super::{App, runs};
 use crate::named::Named;
 use crate::runs::info::State;
-use crate::serve::openapi;
 
 /// `GET /healthz`.
 pub(super) async fn health(call: Call) -> Result<Response, Problem> {
@@ -101,11 +100,6 @@ pub(super) async fn metrics(call: Call) -> Result<Response, Problem> {
         Ok(typed(200, "text/plain; version=0.0.4", text))
     })
     .await
-}
-
-/// `GET /openapi.json`.
-pub(super) fn openapi() -> Response {
-    answer(200, &openapi::document())
 }
 
 struct Numbers {

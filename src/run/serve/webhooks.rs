@@ -2,13 +2,11 @@
 //! takes over when it ends. A slow endpoint delays nothing but itself.
 
 mod hook;
-mod reading;
 mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -135,8 +133,6 @@ impl Webhooks {
     }
 }
 
-type Threads = Vec<JoinHandle<Result<()>>>;
-
 impl Owner {
     /// Runs the threads of the webhooks until the server ends.
     fn run(self, first: Option<Vec<Worker>>) {
@@ -232,7 +228,7 @@ impl Owner {
 
     /// Runs a thread for each webhook until all have ended. One that fails ends all, because they share a ledger.
     fn deliver(&self, workers: Vec<Worker>) -> Result<()> {
-        let mut threads = Threads::new();
+        let mut threads = Vec::new();
         for worker in workers {
             let (stops, webhooks) = (worker.stops.clone(), self.webhooks.clone());
             let work = move || {

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 
-use super::{RunLock, StateFolder, open_file};
+use super::{RunLock, StateFolder, open_file, read_at};
 use crate::runs::cursor::{Batch, Cursor, LineTooLong};
 use crate::runs::history::{Operation, has_ended};
 
@@ -244,16 +244,6 @@ fn end_line(mut file: &File) -> io::Result<u64> {
     }
     file.write_all(b"\n")?;
     Ok(length + 1)
-}
-
-/// Reads once, across interruptions.
-fn read_at(file: &File, bytes: &mut [u8], place: u64) -> io::Result<usize> {
-    loop {
-        match file.read_at(bytes, place) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            read => return read,
-        }
-    }
 }
 
 fn old_name(number: u64) -> String {
