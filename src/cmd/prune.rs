@@ -11,6 +11,7 @@ use crate::run::state::{Removed, StateFolder, StoredRun};
 use crate::run::{self, Clock};
 use crate::runs::history::Op;
 use crate::runs::prune::{Finished, Limits};
+use crate::text::number;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -108,8 +109,7 @@ impl Args {
 
 /// A duration, also in days.
 fn age(text: &str) -> Result<Duration, String> {
-    let days = text.strip_suffix('d').filter(|days| days.bytes().all(|b| b.is_ascii_digit()));
-    let days = days.and_then(|days| days.parse().ok()).and_then(|days| DAY.checked_mul(days));
+    let days = text.strip_suffix('d').and_then(number).and_then(|days| DAY.checked_mul(days));
     days.map_or_else(|| common::duration(text), Ok)
         .map_err(|_| "write an age like 90m, 12h or 14d".to_owned())
 }

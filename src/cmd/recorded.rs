@@ -28,11 +28,6 @@ impl Recorded {
         Self { permitted, ..self }
     }
 
-    /// The operation without its result.
-    pub(super) fn begun(&self, run: &str) -> Operation {
-        self.begun.of(run)
-    }
-
     /// The operation as it ended for one run.
     pub(super) fn ended(&self, run: &str, outcome: &str, exit: Exit) -> Operation {
         Operation { status: Some(exit.code().into()), ..self.begun.ended(run, outcome) }
@@ -64,7 +59,7 @@ impl Recorded {
 }
 
 /// Login name of the user, or the number.
-fn user() -> String {
+pub(super) fn user() -> String {
     let named = ["USER", "LOGNAME"].into_iter().filter_map(std::env::var_os);
     let name = named.map(|name| name.to_string_lossy().into_owned()).find(|name| !name.is_empty());
     name.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())

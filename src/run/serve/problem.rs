@@ -68,7 +68,7 @@ impl std::error::Error for Problem {}
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
-        Self::new(refused.status(), refused.why())
+        Self::new(refused.status, refused.why)
     }
 }
 

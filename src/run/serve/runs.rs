@@ -14,7 +14,7 @@ use super::router::{Call, IDEMPOTENCY_KEY, blocking, json as answer, located};
 use super::start::{self, Start, check_room};
 use super::{App, control, events};
 use crate::codec::{self, Fields, is_stream_id};
-use crate::event::Type;
+use crate::event::{Event, Type};
 use crate::named::Named;
 use crate::run::Clock;
 use crate::run::state::{Removed, RunFolder, StateFolder};
@@ -114,14 +114,19 @@ fn first_prompt(state: &StateFolder, stream: &str) -> Option<String> {
 /// Prompt in an event.
 fn prompt_of(line: &[u8]) -> Option<String> {
     let event = codec::decode(line).ok()?;
-    let body = Fields::parse(event.line).ok()?;
     match event.kind {
-        Type::TurnStarted => body.text("prompt").map(Cow::into_owned),
-        Type::Status if body.text("kind").as_deref() == Some("message") => {
-            body.object("data")?.text("text").map(Cow::into_owned)
-        }
-        _ => None,
+        Type::TurnStarted => Fields::parse(event.line).ok()?.text("prompt").map(Cow::into_owned),
+        _ => message_of(&event),
     }
+}
+
+/// Text of a message to the agent.
+pub(super) fn message_of(event: &Event<'_>) -> Option<String> {
+    if event.kind != Type::Status || codec::value_of(event.line, "kind") != Some("\"message\"") {
+        return None;
+    }
+    let data = Fields::parse(codec::value_of(event.line, "data")?).ok()?;
+    data.text("text").map(Cow::into_owned)
 }
 
 /// Beginning of the prompt in the beginning of a `message`.

@@ -1,8 +1,8 @@
 //! `GET /stream`: the events of all runs. A client is a place in their order; a slow one costs nothing and loses nothing.
 
-use std::io;
 use std::sync::Arc;
 
+use anyhow::{Result, bail};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -164,7 +164,7 @@ impl Client {
     }
 
     /// Events behind the position, up to the one with the number `last`.
-    fn read(&mut self, last: u64) -> io::Result<Bytes> {
+    fn read(&mut self, last: u64) -> Result<Bytes> {
         let wants_all = self.stream.is_none() && self.label.is_none() && self.only.is_none();
         if wants_all
             && self.gap.is_none()
@@ -176,19 +176,18 @@ impl Client {
         let left = usize::try_from(last - self.position.number).unwrap_or(RECORDS);
         let records = self.order.records(self.position.number, left.min(RECORDS))?;
         if records.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            bail!("the index is shorter than it was");
         }
         let (mut part, mut left) = (Vec::new(), records.as_slice());
         while part.len() < PART
-            && let Some(span) = Span::next(&self.order, &mut left).map_err(io::Error::other)?
+            && let Some(span) = Span::next(&self.order, &mut left)?
         {
-            match &span.run {
-                Some(run) if !self.wants(run) => self.position.number += span.count(),
-                Some(run) => match span.read(run)? {
-                    Some(bytes) => self.push(&span, &bytes, &mut part),
-                    None => self.lose(span.count()),
-                },
-                None => self.lose(span.count()),
+            if span.run.as_ref().is_some_and(|run| !self.wants(run)) {
+                self.position.number += span.count();
+            } else if let Some((_, bytes)) = span.read()? {
+                self.push(&span, &bytes, &mut part);
+            } else {
+                self.lose(span.count());
             }
         }
         Ok(part.into())

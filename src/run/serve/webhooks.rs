@@ -168,15 +168,18 @@ impl Owner {
 
     /// Opens the ledger and registers webhooks that are new; `None` while another server has it.
     fn begin(&self) -> Result<Option<Vec<Worker>>> {
-        let mut store = match Store::open(&self.path) {
+        let store = match Store::open(&self.path) {
             Err(e) if e.downcast_ref::<InUse>().is_some() => return Ok(None),
             store => store?,
         };
         for damage in &store.damage {
             warn(format_args!("{}: {damage}", self.path.display()));
         }
-        let mut registered = Vec::new();
+        let storage = Arc::new(Storage { store: Shared::new(store), state: self.state.clone() });
+        let stops = Arc::new(AtomicBool::new(false));
+        let mut workers = Vec::new();
         for hook in &self.webhooks.hooks {
+            let mut store = storage.store.lock();
             let number = store.sink(&hook.webhook.key)?;
             let progress = match store.progress(number)? {
                 Some(progress) => progress,
@@ -186,12 +189,7 @@ impl Owner {
                     progress
                 }
             };
-            registered.push((hook, number, progress));
-        }
-        let storage = Arc::new(Storage { store: Shared::new(store), state: self.state.clone() });
-        let stops = Arc::new(AtomicBool::new(false));
-        let mut workers = Vec::new();
-        for (hook, number, progress) in registered {
+            drop(store);
             if progress.switch == Switch::Off {
                 hook.state().stage = Stage::Off;
                 hook.warn("is switched off, because it has answered with status 410");

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use super::{RunLock, StateFolder, open_file, read_at};
 use crate::runs::cursor::{Batch, Cursor, LineTooLong};
 use crate::runs::history::{Operation, has_ended};
+use crate::text::number;
 
 const CURRENT: &str = "history.ndjson";
 const LOCK: &str = "history.lock";
@@ -252,7 +253,5 @@ fn old_name(number: u64) -> String {
 
 /// Number in the name of an old file.
 fn old_number(name: &str) -> Option<u64> {
-    let number = name.strip_prefix("history.")?.strip_suffix(".ndjson")?;
-    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| number.parse().ok()).flatten()
+    number(name.strip_prefix("history.")?.strip_suffix(".ndjson")?)
 }

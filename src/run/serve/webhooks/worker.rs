@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use super::super::events::random;
-use super::super::order::{Order, RunFile, Span};
+use super::super::order::{Order, Span};
 use super::Storage;
 use super::hook::{Hook, Stage};
 use crate::backoff::SendOutcome;
@@ -169,11 +169,7 @@ impl Worker {
         let records = records.context("cannot read the index")?;
         let (mut passed, mut bytes, mut left) = (0, 0, records.as_slice());
         while let Some(span) = Span::next(&self.order, &mut left)? {
-            let read = |run: &RunFile| {
-                span.read(run).with_context(|| format!("cannot read {}", run.stream))
-            };
-            let lines = span.run.as_deref().map(read).transpose()?.flatten();
-            let (Some(run), Some(lines)) = (&span.run, lines) else {
+            let Some((run, lines)) = span.read()? else {
                 passed += span.count();
                 continue;
             };
