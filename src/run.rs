@@ -15,6 +15,7 @@ mod job;
 pub mod ledger;
 pub(crate) mod many;
 mod once;
+pub(crate) mod operation;
 mod output;
 mod polling;
 mod program;

@@ -181,7 +181,7 @@ impl Named {
         if self.then.as_ref().is_some_and(|p| p.len() > MAX_PROMPT) {
             return Err(usage("the prompt of --then is too long: 128k at most"));
         }
-        let recorded = Recorded::begin(Op::Cancel, self.then.as_deref());
+        let recorded = Recorded::begin(Op::Cancel, None, self.then.as_deref());
         let (found, mut missing) = self.find();
         let (waited, mut exit) = self.end_waiting(&mut missing, grace, &recorded)?;
         if found.is_empty() && waited == 0 {

@@ -55,10 +55,9 @@ enum Form {
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let form = if args.json { Form::Json } else { Form::Table };
-    let state = match StateFolder::open_if_any()? {
-        Some(state) => Some(state),
-        None if args.follow => Some(StateFolder::open()?),
-        None => None,
+    let state = match args.follow {
+        true => Some(StateFolder::open()?),
+        false => StateFolder::open_if_any()?,
     };
     let head = if form == Form::Table { HEAD } else { "" };
     let Some(state) = state else { return Ok(run::print(head.as_bytes())) };

@@ -40,7 +40,7 @@ const EXAMPLES: &str = "Examples:
 pub(super) fn run(args: Args) -> Result<Exit> {
     let (allow, reason) = (args.deny.is_none(), args.deny);
     let permitted = if allow { "allowed" } else { "denied" };
-    let recorded = Recorded::begin(Op::Permit, None).by(args.by.as_deref()).permitted(permitted);
+    let recorded = Recorded::begin(Op::Permit, args.by.as_deref(), None).permitted(permitted);
     let (name, id) = match (args.last, args.stream, args.id) {
         (true, id, None) => (None, id),
         (false, name, id) => (name, id),

@@ -5,12 +5,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::common;
-use super::recorded::{Recorded, record};
+use super::recorded::Recorded;
 use crate::exit::Exit;
 use crate::run::state::{Removed, StateFolder, StoredRun};
 use crate::run::{self, Clock};
 use crate::runs::history::Op;
 use crate::runs::prune::{Finished, Limits};
+use crate::text::number;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -88,12 +89,12 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 }
 
 fn remove(state: &StateFolder, run: &StoredRun) -> Result<Removed> {
-    let recorded = Recorded::begin(Op::Prune, None);
+    let recorded = Recorded::begin(Op::Prune, None, None);
     let removed = state.remove(&run.stream)?;
     if removed == Removed::Done {
         let mut operation = recorded.ended(&run.stream, "removed", Exit::Success);
         operation.agent.clone_from(&run.info.agent);
-        record(state, &operation);
+        state.note(&operation);
     }
     Ok(removed)
 }
@@ -108,8 +109,7 @@ impl Args {
 
 /// A duration, also in days.
 fn age(text: &str) -> Result<Duration, String> {
-    let days = text.strip_suffix('d').filter(|days| days.bytes().all(|b| b.is_ascii_digit()));
-    let days = days.and_then(|days| days.parse().ok()).and_then(|days| DAY.checked_mul(days));
+    let days = text.strip_suffix('d').and_then(number).and_then(|days| DAY.checked_mul(days));
     days.map_or_else(|| common::duration(text), Ok)
         .map_err(|_| "write an age like 90m, 12h or 14d".to_owned())
 }

@@ -4,34 +4,23 @@ use crate::codec;
 use crate::event::Type;
 use crate::exit::Exit;
 use crate::run::control::Answer;
+use crate::run::operation::Begun;
 use crate::run::state::StateFolder;
-use crate::run::{self, Clock};
-use crate::runs::history::{Mode, Op, Operation, digest};
-use crate::time::Time;
+use crate::runs::history::{Mode, Op, Operation};
 
 /// An operation that has begun.
 #[derive(Debug)]
 pub(super) struct Recorded {
-    clock: Clock,
-    began: Time,
-    op: Op,
-    by: String,
-    prompt_sha256: Option<String>,
+    begun: Begun,
     /// Word for [`Answer::Permitted`].
     permitted: &'static str,
 }
 
 impl Recorded {
-    /// Begins an operation, by the user. Of a text only its digest is kept.
-    pub(super) fn begin(op: Op, text: Option<&str>) -> Self {
-        let clock = Clock::start();
-        let (began, prompt_sha256) = (clock.now(), text.map(digest));
-        Self { clock, began, op, by: user(), prompt_sha256, permitted: "answered" }
-    }
-
-    /// Sets the name that the user gave.
-    pub(super) fn by(self, name: Option<&str>) -> Self {
-        Self { by: name.map_or(self.by, str::to_owned), ..self }
+    /// Begins an operation, by this name or by the user. Of a text only its digest is kept.
+    pub(super) fn begin(op: Op, by: Option<&str>, text: Option<&str>) -> Self {
+        let by = by.map_or_else(user, str::to_owned);
+        Self { begun: Begun::now(op, Mode::Cli, by, text), permitted: "answered" }
     }
 
     /// Sets the outcome of a question that is answered.
@@ -39,30 +28,15 @@ impl Recorded {
         Self { permitted, ..self }
     }
 
-    /// The operation without its result.
-    pub(super) fn begun(&self, run: &str) -> Operation {
-        let mut operation = Operation::new(self.began, self.op, Mode::Cli, self.by.clone());
-        operation.run = Some(run.to_owned());
-        operation.prompt_sha256.clone_from(&self.prompt_sha256);
-        operation
-    }
-
     /// The operation as it ended for one run.
     pub(super) fn ended(&self, run: &str, outcome: &str, exit: Exit) -> Operation {
-        let now = self.clock.now();
-        Operation {
-            ts: now.to_string(),
-            outcome: Some(outcome.to_owned()),
-            status: Some(exit.code().into()),
-            duration_ms: u64::try_from(now.since(self.began).as_millis()).ok(),
-            ..self.begun(run)
-        }
+        Operation { status: Some(exit.code().into()), ..self.begun.ended(run, outcome) }
     }
 
     /// Records the answer of a run. Without a state directory nothing is recorded, and a failure is reported only.
     pub(super) fn answered(&self, run: &str, answer: &Answer, exit: Exit) {
         if let Ok(state) = StateFolder::open() {
-            record(&state, &self.ended(run, self.outcome(answer), exit));
+            state.note(&self.ended(run, self.outcome(answer), exit));
         }
     }
 
@@ -84,15 +58,8 @@ impl Recorded {
     }
 }
 
-/// Appends an operation; a failure is reported only.
-pub(super) fn record(state: &StateFolder, operation: &Operation) {
-    if let Err(e) = state.record(operation) {
-        run::warn(format_args!("the operation is not in the history: {e:#}"));
-    }
-}
-
 /// Login name of the user, or the number.
-fn user() -> String {
+pub(super) fn user() -> String {
     let named = ["USER", "LOGNAME"].into_iter().filter_map(std::env::var_os);
     let name = named.map(|name| name.to_string_lossy().into_owned()).find(|name| !name.is_empty());
     name.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())

@@ -67,7 +67,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             "the message is longer than 1 MiB: put it into a file, and name the file",
         ));
     }
-    let recorded = Recorded::begin(Op::Send, Some(&text)).by(args.by.as_deref());
+    let recorded = Recorded::begin(Op::Send, args.by.as_deref(), Some(&text));
     let ask = Ask::Send(Text { text, by: args.by, force: args.force });
     ask_one(name.as_deref(), ask, &recorded)
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use clap::ValueHint;
 
-use super::recorded::{Recorded, record};
+use super::recorded::user;
 use super::wrap::{self, Launch};
 use super::{common, usage};
 use crate::exit::{Exit, Refusal};
 use crate::named::Named;
 use crate::run::attach::{Plan, Until, attach};
 use crate::run::control::{Answer, Ask, CancelTurn, Request, ask_all, find};
+use crate::run::operation::Begun;
 use crate::run::state::{RunFolder, RunLock, StateFolder};
 use crate::run::{self, Inherited, Report, RunOptions, Side, detach};
 use crate::runs::follow::StartAt;
@@ -196,9 +197,8 @@ impl BackgroundArgs {
         let stream = launch.stream();
         let taken = || usage(format!("there is a run with the stream {stream}: choose another"));
         let run = state.create(stream, &info)?.ok_or_else(taken)?;
-        let recorded = Recorded::begin(Op::Start, prompt.as_deref());
-        let (mode, agent) = (self.origin.by, info.agent.clone());
-        record(state, &Operation { mode, agent, ..recorded.begun(stream) });
+        let begun = Begun::now(Op::Start, origin.by, user(), prompt.as_deref());
+        state.note(&Operation { agent: info.agent.clone(), ..begun.of(stream) });
         Ok((info, run))
     }
 }

@@ -6,6 +6,7 @@ mod chat;
 mod control;
 mod events;
 mod export;
+mod follow;
 mod listen;
 mod order;
 mod page;
@@ -26,8 +27,8 @@ mod webhooks;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -40,7 +41,6 @@ use tokio::task::JoinSet;
 use super::output::{print, warn};
 use super::state::StateFolder;
 use crate::exit::Exit;
-use crate::runs::history::Operation;
 use crate::serve::agents::{Agent, DirectCommand};
 use crate::serve::doors::{Doors, Token};
 pub use listen::Address;
@@ -203,7 +203,10 @@ impl App {
             // A start that is under way belongs to them.
             let _none = tokio::time::timeout(self.options.linger, self.starting.lock()).await;
             let app = self.clone();
-            let end = move || control::end_all(&app.state, &app.started());
+            let end = move || {
+                let streams = locked(&app.started).clone();
+                control::end_all(&app.state, &streams);
+            };
             let _ = tokio::task::spawn_blocking(end).await;
             until = Instant::now() + self.options.linger;
         }
@@ -218,12 +221,7 @@ impl App {
         if self.options.on_exit == OnExit::Keep {
             return;
         }
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        started.extend_from_slice(streams);
-    }
-
-    fn started(&self) -> Vec<String> {
-        self.started.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.started).extend_from_slice(streams);
     }
 
     fn is_ending(&self) -> bool {
@@ -234,15 +232,8 @@ impl App {
     fn connections(&self) -> usize {
         self.options.max_clients - self.clients.available_permits()
     }
+}
 
-    /// Appends an operation to the history; a failure is reported only.
-    fn record(&self, operation: &Operation) {
-        if let Err(e) = self.state.record(operation) {
-            warn(format_args!("the operation is not in the history: {e:#}"));
-        }
-    }
-
-    fn count_request(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-    }
+fn locked<T>(mutex: &std::sync::Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,6 +18,7 @@ mod waiting;
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{Access, AtFlags, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, pread, retry_on_intr};
 
 use super::control::new_word;
 use crate::codec::is_stream_id;
@@ -233,6 +234,11 @@ fn if_any<T>(opened: Result<T>) -> Result<Option<T>> {
         Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => Ok(None),
         opened => opened.map(Some),
     }
+}
+
+/// Reads once, across interruptions.
+pub(super) fn read_at(file: &File, bytes: &mut [u8], place: u64) -> io::Result<usize> {
+    Ok(retry_on_intr(|| pread(file, &mut bytes[..], place))?)
 }
 
 /// Opens a file of the state directory, which no link and no pipe can stand for; one that is made is private.

@@ -118,9 +118,10 @@ impl Follower {
         }
     }
 
-    /// Takes lines that are appended, as if they had been read.
-    fn observe(&mut self, lines: &[u8]) {
+    /// Appends lines, and takes them as if they had been read.
+    fn append(&mut self, lines: &[u8], append: &mut Vec<u8>) {
         Lines::new(MAX_LINE).feed(lines, |piece| self.piece(piece));
+        append.extend_from_slice(lines);
     }
 
     /// Begins the one turn of a run that has none.
@@ -131,16 +132,14 @@ impl Follower {
         let envelope = Envelope { turn: Some(1), synthetic: true, ..next };
         let body = TurnStarted { runtime: first.runtime().into(), ..TurnStarted::default() };
         Writer::default().event(&mut line, &envelope, &body);
-        self.observe(&line);
-        append.append(&mut line);
+        self.append(&line, append);
     }
 
     /// Closes what is open in every stream.
     fn end_turns(&mut self, append: &mut Vec<u8>) {
         let mut lines = Vec::new();
         self.truncate.on_end(NOW, &mut Out::bytes(&mut lines));
-        self.observe(&lines);
-        append.append(&mut lines);
+        self.append(&lines, append);
     }
 
     /// Ends the run, as wrap would have done.
@@ -149,7 +148,6 @@ impl Follower {
         let data = Some(json!({"killed": true, "lost": true}));
         let body = Status { kind: "exit".into(), message: None, data };
         Writer::default().event(&mut line, &self.fold.first.next(Type::Status), &body);
-        self.observe(&line);
-        append.append(&mut line);
+        self.append(&line, append);
     }
 }

@@ -10,6 +10,7 @@ use super::first::FirstStream;
 use crate::codec::{self, Writer};
 use crate::event::{Envelope, Event, Status, Type};
 use crate::outcome::Outcome;
+use crate::text::number;
 use crate::time::Time;
 
 /// Streams of a run whose state is kept until the first line is shown. wrap writes no more.
@@ -33,9 +34,7 @@ impl StartAt {
         let start = match text {
             "start" => Some(Self::Start),
             "now" => Some(Self::Now),
-            // `parse` would take a sign.
-            seq if seq.bytes().all(|b| b.is_ascii_digit()) => seq.parse().ok().map(Self::Seq),
-            _ => None,
+            seq => number(seq).map(Self::Seq),
         };
         start.ok_or_else(|| "write start, now, or the seq of an event".to_owned())
     }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::term::sanitize::quoted;
@@ -73,7 +74,7 @@ impl Selection {
     pub fn select(&self, mut all: Vec<Candidate>) -> Result<Vec<Candidate>, Unselected> {
         all.sort_by(|a, b| (&a.started, &a.stream).cmp(&(&b.started, &b.stream)));
         let missing = |what: String| Err(Unselected::Missing(format!("{what}{}", known(&all))));
-        let mut selected = vec![false; all.len()];
+        let mut selected = BTreeSet::new();
         for name in &self.names {
             let mut found = positions(&all, |run| is_of(name, &run.stream));
             if found.is_empty() {
@@ -82,7 +83,7 @@ impl Selection {
             if found.is_empty() {
                 return missing(format!("no run has the stream or label {}", quoted(name)));
             }
-            found.into_iter().for_each(|n| selected[n] = true);
+            selected.extend(found);
         }
         let is_default = self.names.is_empty() && self.label.is_none() && !self.all && !self.last;
         let live = all.iter().filter(|run| run.alive).count();
@@ -96,11 +97,9 @@ impl Selection {
                 Some(_) => self.label == run.label,
                 None => !is_default || live == 0 || run.alive,
             };
-            positions(&all, admits).into_iter().for_each(|n| selected[n] = true);
+            selected.extend(positions(&all, admits));
         }
-        let mut chosen = selected.iter().copied();
-        let picked = all.iter().filter(|_| chosen.next() == Some(true)).cloned();
-        let mut picked: Vec<_> = picked.collect();
+        let mut picked: Vec<_> = selected.into_iter().map(|n| all[n].clone()).collect();
         match &self.label {
             Some(label) if picked.is_empty() => {
                 return missing(format!("no run has the label {}", quoted(label)));

@@ -9,6 +9,7 @@
 //! The message
 //! ```
 
+use serde::Serialize;
 use serde_json::json;
 
 /// First line of a prompt with earlier messages.
@@ -30,7 +31,8 @@ const FRAME: usize = 96;
 const MAX_ID: usize = 48;
 
 /// Sender of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Sender {
     User,
     Agent,
@@ -80,12 +82,7 @@ fn last_lines(earlier: &[(Sender, String)], room: usize) -> String {
 }
 
 fn line((sender, text): &(Sender, String)) -> String {
-    let from = match sender {
-        Sender::User => "user",
-        Sender::Agent => "agent",
-        Sender::Spile => "spile",
-    };
-    format!("{}\n", json!({"from": from, "text": text}))
+    format!("{}\n", json!({"from": sender, "text": text}))
 }
 
 /// End of a message that takes at most `room` bytes in JSON.

@@ -7,51 +7,35 @@ use core::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
-/// Reason to refuse a request.
+use crate::text::number;
+
+/// Refusal of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// The request has no `Host`.
-    NoHost,
-    /// The `Host` is none of this server's, as after DNS rebinding.
-    Host,
-    /// A page of another origin asks.
-    Origin,
-    /// There is no token.
-    NoToken,
-    /// The token is not the one of this server.
-    Token,
-    /// A token stands in the URL, where logs and histories keep it.
-    TokenInUrl,
-    /// The body has another type than the route takes.
-    ContentType,
+pub struct Refused {
+    /// Status of the answer.
+    pub status: u16,
+    /// Reason for people.
+    pub why: &'static str,
 }
 
 impl Refused {
-    /// Status of the answer.
-    pub fn status(self) -> u16 {
-        match self {
-            Refused::NoHost => 400,
-            Refused::NoToken | Refused::Token | Refused::TokenInUrl => 401,
-            Refused::Host | Refused::Origin => 403,
-            Refused::ContentType => 415,
-        }
-    }
+    const NO_HOST: Self = Self::new(400, "the request has no Host");
+    /// A `Host` that is none of this server's, as after DNS rebinding.
+    const HOST: Self = Self::new(
+        403,
+        "this Host is not served here; name one that is with --host when the server is started",
+    );
+    /// A page of another origin.
+    const ORIGIN: Self = Self::new(403, "pages of this origin may not ask; allow one with --cors");
+    const NO_TOKEN: Self = Self::new(401, "write the token as Authorization: Bearer TOKEN");
+    const TOKEN: Self = Self::new(401, "this is not the token of this server");
+    /// A token in the URL, where logs and histories keep it.
+    const TOKEN_IN_URL: Self =
+        Self::new(401, "a token in the URL is not taken: write it as Authorization: Bearer TOKEN");
+    const CONTENT_TYPE: Self = Self::new(415, "the body must be application/json");
 
-    /// Reason for people.
-    pub fn why(self) -> &'static str {
-        match self {
-            Refused::NoHost => "the request has no Host",
-            Refused::Host => {
-                "this Host is not served here; name one that is with --host when the server is started"
-            }
-            Refused::Origin => "pages of this origin may not ask; allow one with --cors",
-            Refused::NoToken => "write the token as Authorization: Bearer TOKEN",
-            Refused::Token => "this is not the token of this server",
-            Refused::TokenInUrl => {
-                "a token in the URL is not taken: write it as Authorization: Bearer TOKEN"
-            }
-            Refused::ContentType => "the body must be application/json",
-        }
+    const fn new(status: u16, why: &'static str) -> Self {
+        Self { status, why }
     }
 }
 
@@ -69,8 +53,8 @@ pub struct Doors {
 impl Doors {
     /// Checks the `Host` of a request by TCP. A name that leads here by another owner's DNS is refused.
     pub fn host(&self, host: Option<&str>) -> Result<(), Refused> {
-        let host = host.filter(|host| !host.is_empty()).ok_or(Refused::NoHost)?;
-        if self.is_ours(host, 80) { Ok(()) } else { Err(Refused::Host) }
+        let host = host.filter(|host| !host.is_empty()).ok_or(Refused::NO_HOST)?;
+        if self.is_ours(host, 80) { Ok(()) } else { Err(Refused::HOST) }
     }
 
     /// Checks the `Origin`. A request without one comes from no page of another origin, or from a form without a token.
@@ -82,7 +66,7 @@ impl Doors {
             _ => false,
         };
         let is_ours = is_ours || self.allows(origin);
-        if is_ours { Ok(()) } else { Err(Refused::Origin) }
+        if is_ours { Ok(()) } else { Err(Refused::ORIGIN) }
     }
 
     /// True for a foreign origin that was allowed.
@@ -126,9 +110,7 @@ fn split_port(host: &str) -> Option<(&str, Option<u16>)> {
     match host[end..].find(':') {
         None => Some((host, None)),
         Some(colon) => {
-            let port = &host[end + colon + 1..];
-            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-            let port = port.parse().ok().filter(|_| is_number)?;
+            let port = number(&host[end + colon + 1..])?;
             Some((&host[..end + colon], Some(port)))
         }
     }
@@ -151,16 +133,16 @@ impl Token {
             name.eq_ignore_ascii_case("token") || name.eq_ignore_ascii_case("access_token")
         });
         if in_url {
-            return Err(Refused::TokenInUrl);
+            return Err(Refused::TOKEN_IN_URL);
         }
         let (scheme, token) =
-            authorization.and_then(|it| it.split_once(' ')).ok_or(Refused::NoToken)?;
+            authorization.and_then(|it| it.split_once(' ')).ok_or(Refused::NO_TOKEN)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Refused::NoToken);
+            return Err(Refused::NO_TOKEN);
         }
         let given: [u8; 32] = Sha256::digest(token.trim()).into();
         let difference = given.iter().zip(self.0).fold(0, |sum, (one, other)| sum | (one ^ other));
-        if difference == 0 { Ok(()) } else { Err(Refused::Token) }
+        if difference == 0 { Ok(()) } else { Err(Refused::TOKEN) }
     }
 }
 
@@ -197,7 +179,7 @@ impl Takes {
             Takes::JsonOrBytes if is("text/plain") || is("application/octet-stream") => {
                 Ok(Form::Bytes)
             }
-            _ => Err(Refused::ContentType),
+            _ => Err(Refused::CONTENT_TYPE),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::text::number;
+
 /// Length of the head of the file, in bytes.
 pub const HEAD_LENGTH: usize = 64;
 
@@ -65,11 +67,10 @@ impl fmt::Display for Position {
 impl Position {
     /// Position by its text.
     pub fn parse(text: &str) -> Option<Self> {
-        let (epoch, number) = text.split_once('.')?;
-        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        let (epoch, digits) = text.split_once('.')?;
         let is_epoch = epoch.len() == 16 && epoch.bytes().all(|byte| byte.is_ascii_hexdigit());
         let epoch = u64::from_str_radix(epoch, 16).ok().filter(|_| is_epoch)?;
-        Some(Self { epoch, number: number.parse().ok().filter(|_| is_number)? })
+        Some(Self { epoch, number: number(digits)? })
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::index::run_key;
 use crate::codec::is_stream_id;
+use crate::text::number;
 
 /// Mark of a run in the ids of its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +44,10 @@ impl<'a> RunPlace<'a> {
         let (stream, rest) = text.rsplit_once('@')?;
         let (offset, tag) = rest.split_once('.')?;
         let is_right = is_stream_id(stream)
-            && offset.bytes().all(|byte| byte.is_ascii_digit())
             && tag.len() == 8
             && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
         let tag = Tag(u32::from_str_radix(tag, 16).ok().filter(|_| is_right)?);
-        Some(Self { stream, offset: offset.parse().ok()?, tag })
+        Some(Self { stream, offset: number(offset)?, tag })
     }
 }
 

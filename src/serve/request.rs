@@ -61,10 +61,10 @@ pub struct Cancel {
     pub grace: Option<String>,
 }
 
-/// Message to an agent.
+/// One text: a message to an agent, or a text to store.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Message {
+pub struct Text {
     pub text: String,
 }
 
@@ -99,13 +99,6 @@ pub struct Direct {
     /// True to get the events of the run as the answer.
     #[serde(default)]
     pub stream: bool,
-}
-
-/// Text to store.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Paste {
-    pub text: String,
 }
 
 /// Reads a body, which is an object: the fields of an array would be taken by their order.
@@ -259,9 +252,9 @@ mod tests {
 
     #[test]
     fn an_array_is_no_object() {
-        assert!(parse::<Paste>(br#"["x"]"#).is_err());
+        assert!(parse::<Text>(br#"["x"]"#).is_err());
         assert!(parse::<Permission>(b"[true,null]").is_err());
-        assert_eq!(parse(b" \r\n{\"text\":\"x\"}"), Ok(Paste { text: "x".into() }));
+        assert_eq!(parse(b" \r\n{\"text\":\"x\"}"), Ok(Text { text: "x".into() }));
     }
 
     #[test]

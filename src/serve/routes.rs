@@ -106,6 +106,21 @@ const PLAIN: Route = Route {
     refusals: &[],
 };
 
+/// Route that takes a JSON object.
+const POST: Route =
+    Route { method: "POST", takes: Takes::Json, refusals: &[409, 413, 415], ..PLAIN };
+
+const FROM: Field = field(
+    "from",
+    "string",
+    "Id of the last event that is known, as the header Last-Event-ID; or start; or now",
+);
+const LAST_EVENT_ID: Field =
+    field("last_event_id", "string", "The same; it comes before from, and the header before both");
+const ONLY: Field = field("only", "string", "Types of events, separated by commas");
+const ANSWER_EVENTS: Field =
+    field("stream", "boolean", "true: the answer is the event stream of the run");
+
 /// All routes.
 pub const ROUTES: &[Route] = &[
     Route {
@@ -146,10 +161,8 @@ pub const ROUTES: &[Route] = &[
     Route { operation: Operation::OpenApi, path: "/openapi.json", about: "This document", ..PLAIN },
     Route {
         operation: Operation::StartRun,
-        method: "POST",
         path: "/runs",
         about: "Start an agent in the background. With the header Idempotency-Key the same key gives the same run, and another body 409",
-        takes: Takes::Json,
         fields: &[
             field("prompt", "string", "!First prompt, up to 1 MiB"),
             field("agent", "string", "Name of the agent's definition [default: the first one]"),
@@ -170,8 +183,7 @@ pub const ROUTES: &[Route] = &[
             ),
         ],
         answer: (202, JSON),
-        refusals: &[409, 413, 415],
-        ..PLAIN
+        ..POST
     },
     Route {
         operation: Operation::ListRuns,
@@ -200,17 +212,9 @@ pub const ROUTES: &[Route] = &[
         path: "/runs/{id}/events",
         about: "Events of a run, from its first one, and those that follow until it ends. By Accept as lines of JSON or as server-sent events; an id is <stream>@<offset>.<tag>, and tag is that of GET /runs/{id}. 204 if all was read and the run is over",
         query: &[
-            field(
-                "from",
-                "string",
-                "Id of the last event that is known, as the header Last-Event-ID; or start; or now",
-            ),
-            field(
-                "last_event_id",
-                "string",
-                "The same; it comes before from, and the header before both",
-            ),
-            field("only", "string", "Types of events, separated by commas"),
+            FROM,
+            LAST_EVENT_ID,
+            ONLY,
             field(
                 "until",
                 "string",
@@ -234,7 +238,6 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         operation: Operation::Cancel,
-        method: "POST",
         path: "/runs/{id}/cancel",
         about: "Cancel the open turn. The answer has its terminal event; with Prefer: respond-async it is 202 and does not wait",
         takes: Takes::JsonOrNothing,
@@ -247,50 +250,35 @@ pub const ROUTES: &[Route] = &[
                 "Time until an agent that does not stop is killed [default: 10s]",
             ),
         ],
-        refusals: &[409, 413, 415],
-        ..PLAIN
+        ..POST
     },
     Route {
         operation: Operation::Send,
-        method: "POST",
         path: "/runs/{id}/messages",
         about: "Give the agent a message",
-        takes: Takes::Json,
         fields: &[field("text", "string", "!Message, up to 1 MiB")],
-        refusals: &[409, 413, 415],
-        ..PLAIN
+        ..POST
     },
     Route {
         operation: Operation::Permit,
-        method: "POST",
         path: "/runs/{id}/permissions/{pid}",
         about: "Answer a question for permission",
-        takes: Takes::Json,
         fields: &[
             field("allow", "boolean", "!true allows it"),
             field("reason", "string", "Reason of a denial, for the agent"),
         ],
-        refusals: &[409, 413, 415],
-        ..PLAIN
+        ..POST
     },
     Route {
         operation: Operation::Stream,
         path: "/stream",
         about: "Events of all runs as server-sent events, from the first one, and those that follow. An id is <epoch>.<number>; events that are lost are told by one event `gap`",
         query: &[
-            field(
-                "from",
-                "string",
-                "Id of the last event that is known, as the header Last-Event-ID; or start; or now",
-            ),
-            field(
-                "last_event_id",
-                "string",
-                "The same; it comes before from, and the header before both",
-            ),
+            FROM,
+            LAST_EVENT_ID,
             field("stream", "string", "Stream of the one run that is wanted"),
             field("label", "string", "Label of the runs that are wanted"),
-            field("only", "string", "Types of events, separated by commas"),
+            ONLY,
             field("until", "string", "now: close after the events that there are"),
             field(
                 "runs",
@@ -308,10 +296,8 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         operation: Operation::Chat,
-        method: "POST",
         path: "/chat",
         about: "Continue a conversation, or begin one. Each message is a run; one runs at a time",
-        takes: Takes::Json,
         fields: &[
             field("message", "string", "!Message, up to 1 MiB"),
             field("conversation", "string", "Id of the conversation; a new one without it"),
@@ -321,40 +307,35 @@ pub const ROUTES: &[Route] = &[
                 "Name of the agent's definition [default: as before, else the first one]",
             ),
             field("context", "strings", "References of stored texts that belong to the message"),
-            field("stream", "boolean", "true: the answer is the event stream of the run"),
+            ANSWER_EVENTS,
         ],
         answer: (202, JSON),
-        refusals: &[409, 413, 415],
-        ..PLAIN
+        ..POST
     },
     Route {
         operation: Operation::Direct,
-        method: "POST",
         path: "/direct",
         about: "Start a configured command without a prompt",
-        takes: Takes::Json,
         fields: &[
             field(
                 "command",
                 "string",
                 "!Name and words, as `test fast` or `EXECUTE test fast`; split without a shell",
             ),
-            field("stream", "boolean", "true: the answer is the event stream of the run"),
+            ANSWER_EVENTS,
         ],
         answer: (202, JSON),
-        refusals: &[409, 413, 415],
-        ..PLAIN
+        ..POST
     },
     Route {
         operation: Operation::Paste,
-        method: "POST",
         path: "/paste",
         about: "Store a text, up to 16 MiB: as JSON, or as a body of type text/plain or application/octet-stream",
         takes: Takes::JsonOrBytes,
         fields: &[field("text", "string", "!Text")],
         answer: (201, JSON),
         refusals: &[413, 415],
-        ..PLAIN
+        ..POST
     },
     Route {
         operation: Operation::Pasted,

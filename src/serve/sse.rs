@@ -18,11 +18,8 @@ pub fn message(out: &mut Vec<u8>, name: &str, data: &Value) {
 }
 
 /// Appends a sign of life. By the standard an id alone moves the client's last id and dispatches nothing.
-pub fn alive(out: &mut Vec<u8>, id: Option<impl Display>) {
-    match id {
-        Some(id) => add(out, &format!("id: {id}\n\n")),
-        None => add(out, ":\n\n"),
-    }
+pub fn alive(out: &mut Vec<u8>, id: impl Display) {
+    add(out, &format!("id: {id}\n\n"));
 }
 
 /// Appends the time after which a client connects again. It differs between clients, so that they do not all come at once.
@@ -87,9 +84,8 @@ mod tests {
         retry(&mut out, 2001);
         event(&mut out, "a@7", b"{\"v\":1}");
         message(&mut out, "gap", &json!({"asked": "x\ny"}));
-        alive(&mut out, Some("a@7"));
-        alive(&mut out, None::<u8>);
-        let want = "retry: 2501\n\nid: a@7\ndata: {\"v\":1}\n\nevent: gap\ndata: {\"asked\":\"x\\ny\"}\n\nid: a@7\n\n:\n\n";
+        alive(&mut out, "a@7");
+        let want = "retry: 2501\n\nid: a@7\ndata: {\"v\":1}\n\nevent: gap\ndata: {\"asked\":\"x\\ny\"}\n\nid: a@7\n\n";
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 }

@@ -64,11 +64,10 @@ impl Webhook {
                 exit = Exits::Unwanted;
             }
             // Without a type of its own, `exit` alone is no type of event.
-            let types = if names.is_empty() { None } else { Some(names.join(",")) };
-            address.only = types.map(|types| Selection::parse(&types)).transpose()?;
-            if address.only.is_none() {
-                address.only = Some(Selection::default());
-            }
+            address.only = Some(match names.is_empty() {
+                true => Selection::default(),
+                false => Selection::parse(&names.join(","))?,
+            });
         }
         let key = address.identity().map(|identity| identity.key).unwrap_or_default();
         Ok(Self { address, url, key, from, exit })

@@ -5,11 +5,10 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use rustix::io::{pread, retry_on_intr};
 
 use super::watch::{self, Watch, WatchId};
 use crate::outcome::Outcome;
-use crate::run::state::RunFolder;
+use crate::run::state::{RunFolder, read_at};
 use crate::runs::cursor::{Batch, Cursor};
 use crate::runs::follow::{Follow, StartAt};
 use crate::time::Time;
@@ -223,7 +222,7 @@ impl RunReader {
 
     fn read_at(&self, buffer: &mut Vec<u8>, most: usize) -> Result<usize> {
         buffer.resize(most, 0);
-        let read = retry_on_intr(|| pread(&self.file, &mut buffer[..], self.cursor.place()));
-        read.with_context(|| format!("cannot read {}", self.run.path().display()))
+        read_at(&self.file, buffer, self.cursor.place())
+            .with_context(|| format!("cannot read {}", self.run.path().display()))
     }
 }

@@ -4,18 +4,16 @@
 use std::io::Read;
 
 use axum::response::Response;
-use hyper::header::{HeaderValue, LOCATION};
 use serde_json::json;
 
 use super::events::{Wanted, of_run};
 use super::problem::Problem;
-use super::router::{Call, blocking, json as answer};
-use super::runs::{self, Shown, agent, begin, busy};
+use super::router::{Call, blocking, json as answer, located};
+use super::runs::{self, Shown, agent, begin, busy, message_of};
 use super::start::Start;
 use super::{App, texts};
 use crate::codec;
 use crate::drive::{Input, MAX_ARGUMENT, MAX_MESSAGE};
-use crate::event::Event;
 use crate::export::{Format, Options, stage};
 use crate::run::{Clock, new_word};
 use crate::runs::history::Mode;
@@ -30,13 +28,6 @@ const MAX_RUNS: usize = 50;
 /// Bytes of the events of an earlier run that are read.
 const MAX_EVENTS: u64 = 8 << 20;
 
-/// Continuation of a conversation.
-struct Next {
-    run: Start,
-    stream: String,
-    resumed: bool,
-}
-
 /// `POST /chat`.
 pub(super) async fn chat(call: Call) -> Result<Response, Problem> {
     call.refuse_key()?;
@@ -46,25 +37,23 @@ pub(super) async fn chat(call: Call) -> Result<Response, Problem> {
     conversation::check_id(&id).map_err(Problem::wrong)?;
     let wants_events = wanted.stream;
     let (app, name) = (call.app.clone(), id.clone());
-    let Next { run, stream, resumed } = blocking(move || next(&app, &name, wanted)).await?;
+    let run = blocking(move || next(&app, &name, wanted)).await?;
+    let (stream, resumed) = (run.stream.clone().unwrap_or_default(), run.resumes.is_some());
     match begin(&call.app, run, None).await {
         Ok(_) => {}
         // Another message was faster, perhaps by another server: it has the number.
         Err(e) if e.is_taken() => return Err(busy(&stream)),
         Err(e) => return Err(e),
     }
-    let mut response = match wants_events {
-        true => of_run(&call.app, &stream, Wanted::all()).await?,
+    let response = match wants_events {
+        true => of_run(&call.app, &stream, Wanted::all())?,
         false => answer(202, &json!({"conversation": id, "stream": stream, "resumed": resumed})),
     };
-    if let Ok(location) = HeaderValue::from_str(&format!("/runs/{stream}")) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    Ok(response)
+    Ok(located(response, &stream))
 }
 
 /// Run of the next message.
-fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
+fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Start, Problem> {
     let mut earlier: Vec<Shown> = runs::all(&app.state)?;
     earlier.retain(|run| run.info.conversation.as_deref() == Some(id));
     if let Some(live) = earlier.iter().find(|run| run.alive) {
@@ -80,37 +69,30 @@ fn next(app: &App, id: &str, wanted: request::Chat) -> Result<Next, Problem> {
     // The agent has named it, and it may become a word of a command line.
     let session = session.filter(|(session, _)| check_session(session).is_ok());
     let mut run = Start {
-        stream: Some(stream.clone()),
+        stream: Some(stream),
         context: wanted.context,
         conversation: Some(id.to_owned()),
         ..Start::new(Mode::Chat, &agent.name, agent.words.clone())
     };
     let continues = app.input(&agent.words).is_some_and(Input::continues_sessions);
-    let resumed = match session {
-        Some((session, of)) if agent.resuming.is_some() || continues => {
-            run.words = agent.resume(&session).unwrap_or(run.words);
-            run.session = Some(session).filter(|_| agent.resuming.is_none());
-            run.resumes = Some(of);
-            true
-        }
-        _ => false,
-    };
-    run.prompt = Some(match resumed {
-        true => wanted.message,
-        false => {
-            let mut said = Vec::new();
-            if earlier.len() > MAX_RUNS {
-                said.push(conversation::left_out());
-            }
-            for run in earlier.iter().take(MAX_RUNS).rev() {
-                said.extend(messages(app, run)?);
-            }
-            // Whether the agent will show a session is not known, and without one its messages must be.
-            run.log_prompt = true;
-            conversation::prompt(&said, &wanted.message, room(app, &run)?)
-        }
-    });
-    Ok(Next { run, stream, resumed })
+    if let Some((session, of)) = session.filter(|_| agent.resuming.is_some() || continues) {
+        run.words = agent.resume(&session).unwrap_or(run.words);
+        run.session = Some(session).filter(|_| agent.resuming.is_none());
+        run.resumes = Some(of);
+        run.prompt = Some(wanted.message);
+        return Ok(run);
+    }
+    let mut said = Vec::new();
+    if earlier.len() > MAX_RUNS {
+        said.push(conversation::left_out());
+    }
+    for run in earlier.iter().take(MAX_RUNS).rev() {
+        said.extend(messages(app, run)?);
+    }
+    // Whether the agent will show a session is not known, and without one its messages must be.
+    run.log_prompt = true;
+    run.prompt = Some(conversation::prompt(&said, &wanted.message, room(app, &run)?));
+    Ok(run)
 }
 
 /// Longest prompt of a run beside its stored texts, in bytes.
@@ -138,10 +120,11 @@ fn messages(app: &App, run: &Shown) -> Result<Vec<(Sender, String)>, Problem> {
         said.push((Sender::User, conversation::message(prompt).to_owned()));
     }
     for line in bytes.split(|byte| *byte == b'\n') {
-        if let Some(text) = codec::decode(line).ok().as_ref().and_then(message_of)
-            && !said.iter().any(|(_, known)| *known == text)
+        let text = codec::decode(line).ok().as_ref().and_then(message_of);
+        if let Some(text) = text.as_deref().map(conversation::message)
+            && !said.iter().any(|(_, known)| known == text)
         {
-            said.push((Sender::User, text));
+            said.push((Sender::User, text.to_owned()));
         }
     }
     let (mut text, mut io) = (stage(Options::of(Format::Text)), Io::default());
@@ -150,14 +133,4 @@ fn messages(app: &App, run: &Shown) -> Result<Vec<(Sender, String)>, Problem> {
     text.end(now, &mut io);
     said.push((Sender::Agent, String::from_utf8_lossy(&io.out).trim_end().to_owned()));
     Ok(said)
-}
-
-/// Text of a message to the agent, without the earlier ones.
-fn message_of(event: &Event<'_>) -> Option<String> {
-    if codec::value_of(event.line, "kind") != Some("\"message\"") {
-        return None;
-    }
-    let data: serde_json::Value =
-        serde_json::from_str(codec::value_of(event.line, "data")?).ok()?;
-    Some(conversation::message(data["text"].as_str()?).to_owned())
 }

@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 use super::problem::Problem;
 use super::router::{Call, blocking, json as answer};
 use super::runs;
-use crate::run::Clock;
-use crate::run::control::find_background;
-use crate::run::control::{Answer, Ask, CancelTurn, Found, PermitTool, Request, Text, ask_all};
+use crate::run::control::{
+    Answer, Ask, CancelTurn, Found, PermitTool, Request, Text, ask_all, find_background,
+};
+use crate::run::operation::Begun;
 use crate::run::output::warn;
 use crate::run::state::{RunFolder, RunLife, StateFolder};
-use crate::runs::history::{Mode, Op, Operation, digest};
+use crate::runs::history::{Mode, Op};
 use crate::runs::info::State;
 use crate::serve::doors::Form;
 use crate::serve::request::{self, check_prompt};
-use crate::time::Time;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
@@ -65,18 +65,18 @@ pub(super) async fn cancel(call: Call) -> Result<Response, Problem> {
         turn: None,
     });
     let mut proof = None;
-    let text = wanted.then.as_deref().map(digest);
     let patience = if waits { grace + PATIENCE } else { ANSWER_WITHIN };
     blocking(move || {
         if let Some(event) = end_waiting(&call, patience)? {
             let event = RawValue::from_string(event).unwrap_or_default();
             return Ok(answer(200, &Proof { outcome: "ended", event, left: Vec::new() }));
         }
-        let last = ask_run(&call, Op::Cancel, text, ask, patience, &mut |answer| match answer {
+        let then = wanted.then.as_deref();
+        let last = ask_run(&call, Op::Cancel, then, ask, patience, &mut |answer| match answer {
             Answer::Accepted { .. } if waits => ControlFlow::Continue(()),
             Answer::Ended { event, left } => {
                 proof = Some((event.clone(), left.clone()));
-                let more = wanted.then.is_some();
+                let more = then.is_some();
                 if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             }
             _ => ControlFlow::Break(()),
@@ -96,10 +96,10 @@ pub(super) async fn cancel(call: Call) -> Result<Response, Problem> {
 /// Ends a run that waits for its turn; its terminal event.
 fn end_waiting(call: &Call, within: Duration) -> Result<Option<String>, Problem> {
     let run = runs::find(&call.app.state, call.param("id"))?;
-    let began = Began::now();
+    let began = Begun::now(Op::Cancel, Mode::Runs, "http", None);
     let event = run.end_waiting(within)?;
     if event.is_some() {
-        record(call, (Op::Cancel, None), run.stream(), "ended", began);
+        call.app.state.note(&began.ended(run.stream(), "ended"));
     }
     Ok(event)
 }
@@ -117,11 +117,10 @@ struct Proof {
 
 /// `POST /runs/{id}/messages`.
 pub(super) async fn send(call: Call) -> Result<Response, Problem> {
-    let request::Message { text } = call.json()?;
+    let request::Text { text } = call.json()?;
     check_prompt("text", &text).map_err(Problem::wrong)?;
-    let sha = Some(digest(&text));
-    let ask = Ask::Send(Text { text, by: Some("http".into()), force: false });
-    one_answer(call, Op::Send, sha, ask).await
+    let ask = Ask::Send(Text { text: text.clone(), by: Some("http".into()), force: false });
+    one_answer(call, Op::Send, Some(text), ask).await
 }
 
 /// `POST /runs/{id}/permissions/{pid}`.
@@ -141,7 +140,7 @@ async fn one_answer(
 ) -> Result<Response, Problem> {
     blocking(move || {
         let first = &mut |_: &Answer| ControlFlow::Break(());
-        let last = ask_run(&call, op, text, ask, ANSWER_WITHIN, first)?;
+        let last = ask_run(&call, op, text.as_deref(), ask, ANSWER_WITHIN, first)?;
         Ok(answer(200, &json!({"outcome": last.word()})))
     })
     .await
@@ -151,12 +150,12 @@ async fn one_answer(
 fn ask_run(
     call: &Call,
     op: Op,
-    text: Option<String>,
+    text: Option<&str>,
     ask: Ask,
     within: Duration,
     more: &mut dyn FnMut(&Answer) -> ControlFlow<()>,
 ) -> Result<Answer, Problem> {
-    let began = Began::now();
+    let began = Begun::now(op, Mode::Runs, "http", text);
     let run = runs::find(&call.app.state, call.param("id"))?;
     let Some(found) = find_background(&run) else {
         return Err(match runs::Shown::look(&run)?.alive {
@@ -171,7 +170,7 @@ fn ask_run(
         last = answer;
         flow
     });
-    record(call, (op, text), run.stream(), last.word(), began);
+    call.app.state.note(&began.ended(run.stream(), last.word()));
     match last {
         Answer::Refused { code, reason } if op == Op::Permit && code == "no_question" => {
             Err(Problem::new(404, reason))
@@ -179,32 +178,6 @@ fn ask_run(
         Answer::Refused { reason, .. } => Err(Problem::new(409, reason)),
         Answer::Error { reason } | Answer::Lost(reason) => Err(Problem::new(503, reason)),
         answer => Ok(answer),
-    }
-}
-
-/// Records an operation on a run, which has the digest of a text.
-fn record(call: &Call, (op, text): (Op, Option<String>), run: &str, outcome: &str, began: Began) {
-    let now = began.clock.now();
-    let operation = Operation {
-        run: Some(run.to_owned()),
-        prompt_sha256: text,
-        outcome: Some(outcome.to_owned()),
-        duration_ms: u64::try_from(now.since(began.at).as_millis()).ok(),
-        ..Operation::new(now, op, Mode::Runs, "http")
-    };
-    call.app.record(&operation);
-}
-
-/// Begin of an operation.
-struct Began {
-    clock: Clock,
-    at: Time,
-}
-
-impl Began {
-    fn now() -> Self {
-        let clock = Clock::start();
-        Self { at: clock.now(), clock }
     }
 }
 

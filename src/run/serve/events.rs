@@ -1,50 +1,26 @@
 //! Events of one run for a client, which is no more than a place in the run's file: a slow one costs nothing and loses nothing.
 
-use std::convert::Infallible;
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
-use std::sync::Arc;
-use std::time::Duration;
-
-use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{Stream, unfold};
 use hyper::StatusCode;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderName;
 use serde_json::json;
-use tokio::sync::watch;
 
-use super::export::{self, Ends};
+use super::export::export;
+use super::follow::{Follow, Step, Until};
 use super::problem::Problem;
-use super::router::{Call, typed};
-use super::watch::Progress;
+use super::router::{Call, streamed};
 use super::{App, runs};
 use crate::export::Format;
 use crate::named::Named;
 use crate::run::new_word;
-use crate::run::state::RunFolder;
-use crate::runs::cursor::Cursor;
+use crate::runs::cursor::Batch;
 use crate::serve::only::Only;
 use crate::serve::place::{RunPlace, Tag};
 use crate::serve::sse;
 
-/// Time without an event after which a sign of life is sent.
-pub(super) const ALIVE_EVERY: Duration = Duration::from_secs(15);
-
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-/// End of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Until {
-    /// The client leaves.
-    Never,
-    /// The run's end.
-    End,
-    /// The last event that there is.
-    Now,
-}
 
 /// Form of the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,21 +56,19 @@ pub(super) async fn events(call: Call) -> Result<Response, Problem> {
             let format =
                 Format::by_name(name).ok_or_else(|| Problem::wrong("there is no such format"))?;
             whole(&call)?;
-            let until = until(&call, Shape::Lines)?;
-            let ends = if until == Until::End { Ends::WithRun } else { Ends::Now };
-            return export::export(&call.app, call.param("id"), format, ends).await;
+            return export(&call.app, call.param("id"), format, until(&call, Shape::Lines)?);
         }
     };
     let wanted = Wanted {
         shape,
         after: last_event_id(&call).map(str::to_owned),
-        only: call.query("only").map(Only::parse).transpose().map_err(Problem::wrong)?,
+        only: call.parsed("only", Only::parse)?,
         until: until(&call, shape)?,
     };
     if let (Shape::Lines, Some(after)) = (shape, wanted.after.as_deref()) {
         check_id(after)?;
     }
-    of_run(&call.app, call.param("id"), wanted).await
+    of_run(&call.app, call.param("id"), wanted)
 }
 
 /// Checks that a whole run is wanted, of which alone another format can be made.
@@ -124,7 +98,7 @@ pub(super) fn last_event_id(call: &Call) -> Option<&str> {
 
 /// `GET /runs/{id}/text`.
 pub(super) async fn text(call: Call) -> Result<Response, Problem> {
-    export::export(&call.app, call.param("id"), Format::Text, Ends::Now).await
+    export(&call.app, call.param("id"), Format::Text, Until::Now)
 }
 
 fn until(call: &Call, shape: Shape) -> Result<Until, Problem> {
@@ -138,39 +112,34 @@ fn until(call: &Call, shape: Shape) -> Result<Until, Problem> {
 }
 
 /// Answer with the events of a run.
-pub(super) async fn of_run(app: &Arc<App>, id: &str, wanted: Wanted) -> Result<Response, Problem> {
-    let mut reader = Reader::open(app, id, &wanted)?;
-    if wanted.shape == Shape::Sse {
-        let mut first = Vec::new();
-        sse::retry(&mut first, random());
-        reader.first.splice(0..0, first);
+pub(super) fn of_run(app: &App, id: &str, wanted: Wanted) -> Result<Response, Problem> {
+    let mut reader = Reader::open(app, id, wanted)?;
+    let Wanted { shape, after, until, .. } = &reader.wanted;
+    if reader.follow.is_read() && after.is_some() && *until == Until::End {
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let is_over = reader.progress.borrow().ends_at == Some(reader.cursor.place());
-    if is_over && wanted.after.is_some() && wanted.until == Until::End {
-        let mut nothing = Response::new(Body::empty());
-        *nothing.status_mut() = StatusCode::NO_CONTENT;
-        return Ok(nothing);
+    match shape {
+        Shape::Lines => Ok(streamed("application/x-ndjson", reader.parts())),
+        Shape::Sse => {
+            let mut first = Vec::new();
+            sse::retry(&mut first, random());
+            reader.first.splice(0..0, first);
+            Ok(streamed("text/event-stream", reader.parts()))
+        }
     }
-    let kind = match wanted.shape {
-        Shape::Sse => "text/event-stream",
-        Shape::Lines => "application/x-ndjson",
-    };
-    let mut answer = typed(200, kind, Body::from_stream(reader.parts()));
-    answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(answer)
 }
 
 /// Server-sent events of a run, behind a place in it if `asked` is one and not only a stream.
 pub(super) fn followed(
-    app: &Arc<App>,
+    app: &App,
     asked: &str,
     until: Until,
-) -> Result<impl Stream<Item = Result<Bytes, Infallible>> + use<>, Problem> {
+) -> Result<impl Stream<Item = Bytes> + use<>, Problem> {
     let (id, after) = match asked.rsplit_once('@') {
         Some((id, _)) => (id, Some(asked.to_owned())),
         None => (asked, None),
     };
-    Ok(Reader::open(app, id, &Wanted { after, until, ..Wanted::all() })?.parts())
+    Ok(Reader::open(app, id, Wanted { after, until, ..Wanted::all() })?.parts())
 }
 
 /// A random number, for a time that differs between clients.
@@ -180,82 +149,54 @@ pub(super) fn random() -> u64 {
 
 #[derive(Debug)]
 struct Reader {
+    follow: Follow,
     stream: String,
     tag: Tag,
-    file: File,
-    cursor: Cursor,
-    progress: watch::Receiver<Progress>,
-    ends: watch::Receiver<bool>,
     /// Sent before all events.
     first: Vec<u8>,
-    shape: Shape,
-    only: Option<Only>,
-    until: Until,
+    wanted: Wanted,
 }
 
 impl Reader {
     /// Reader of a run's file, at the place that is wanted.
-    fn open(app: &App, id: &str, wanted: &Wanted) -> Result<Self, Problem> {
+    fn open(app: &App, id: &str, wanted: Wanted) -> Result<Self, Problem> {
         let run = runs::find(&app.state, id)?;
         let control = run.info().unwrap_or_default().control;
-        let progress = app.watch.subscribe(id)?.ok_or_else(|| Problem::not_found("run"))?;
         let mut reader = Self {
-            cursor: Cursor::at(0),
-            first: Vec::new(),
-            tag: Tag::of(id, &control),
+            follow: Follow::open(app, &run, wanted.until)?,
             stream: id.to_owned(),
-            ends: app.ends.subscribe(),
-            until: wanted.until,
-            file: run.events()?,
-            progress,
-            shape: wanted.shape,
-            only: wanted.only.clone(),
+            tag: Tag::of(id, &control),
+            first: Vec::new(),
+            wanted,
         };
-        if let Some(asked) = &wanted.after {
-            reader.go_to(asked);
-        }
+        reader.begin();
         Ok(reader)
     }
 
     /// All parts of the answer.
-    fn parts(self) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
-        unfold(self, |mut reader| async move {
-            let part = reader.next().await?;
-            Some((Ok(part), reader))
-        })
+    fn parts(self) -> impl Stream<Item = Bytes> + use<> {
+        unfold(self, |mut reader| async move { Some((reader.next().await?, reader)) })
     }
 
-    /// Goes behind the event with this id; where there is none, to the start, and says so.
-    fn go_to(&mut self, id: &str) {
-        let place = match id {
-            "now" => self
-                .file
-                .metadata()
-                .and_then(|file| RunFolder::line_end(&self.file, file.len()))
-                .ok(),
+    /// Goes behind the event that the client knows; where there is none, to the start, and says so.
+    fn begin(&mut self) {
+        let Some(id) = &self.wanted.after else { return };
+        let place = match id.as_str() {
+            "now" => self.follow.last().ok(),
             // A run of the same stream before this one has another tag.
-            _ => RunPlace::parse(id)
+            id => RunPlace::parse(id)
                 .filter(|place| *place == self.place(place.offset))
                 .map(|place| place.offset),
         };
-        match place.filter(|place| self.is_end_of_line(*place)) {
-            Some(place) => self.cursor = Cursor::at(place),
-            None if self.shape == Shape::Sse => {
-                let to = self.place(0).to_string();
-                sse::message(&mut self.first, "gap", &json!({"asked": id, "to": to}));
-            }
-            None => {}
+        let is_found = place.is_some_and(|place| self.follow.go_to(place));
+        if !is_found && self.wanted.shape == Shape::Sse {
+            let to = self.place(0).to_string();
+            sse::message(&mut self.first, "gap", &json!({"asked": id, "to": to}));
         }
     }
 
     fn place(&self, offset: u64) -> RunPlace<'_> {
         RunPlace { stream: &self.stream, offset, tag: self.tag }
-    }
-
-    fn is_end_of_line(&self, place: u64) -> bool {
-        let mut last = [0];
-        place == 0
-            || self.file.read_at(&mut last, place - 1).is_ok_and(|n| n == 1) && last == *b"\n"
     }
 
     /// Next part of the answer; `None` at its end.
@@ -264,74 +205,48 @@ impl Reader {
             return Some(std::mem::take(&mut self.first).into());
         }
         loop {
-            let progress = *self.progress.borrow_and_update();
-            while let Some(part) = self.read().ok()? {
-                if !part.is_empty() {
-                    return Some(part.into());
-                }
-                // Others have their turn while nothing of the file is wanted.
-                tokio::task::yield_now().await;
-            }
-            let place = self.cursor.place();
-            let is_over = match self.until {
-                Until::Never => false,
-                Until::End => progress.ends_at.is_some_and(|end| place >= end),
-                Until::Now => true,
-            };
-            if is_over || *self.ends.borrow() {
-                return None;
-            }
-            tokio::select! {
-                changed = self.progress.changed() => changed.ok()?,
-                _ = self.ends.wait_for(|ends| *ends) => return None,
-                () = tokio::time::sleep(ALIVE_EVERY) => {
-                    if self.shape == Shape::Sse {
-                        let mut alive = Vec::new();
-                        let place = RunPlace { stream: &self.stream, offset: place, tag: self.tag };
-                        sse::alive(&mut alive, Some(place));
-                        return Some(alive.into());
+            match self.follow.next().await? {
+                Step::Lines(offset, lines) => {
+                    let part = self.shaped(offset, lines);
+                    if !part.is_empty() {
+                        return Some(part.into());
                     }
+                    // Others have their turn while nothing of the file is wanted.
+                    tokio::task::yield_now().await;
                 }
+                Step::Quiet if self.wanted.shape == Shape::Sse => {
+                    let mut alive = Vec::new();
+                    sse::alive(&mut alive, self.place(self.follow.place()));
+                    return Some(alive.into());
+                }
+                Step::Quiet => {}
+                Step::End => return None,
             }
         }
     }
 
-    /// Next complete lines in the form of the answer, without those that are not wanted; `None` where the file has none now.
-    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
-        loop {
-            let (place, want) = (self.cursor.place(), self.cursor.want());
-            let mut bytes = vec![0; want];
-            let count = self.file.read_at(&mut bytes, place)?;
-            bytes.truncate(count);
-            let batch = self.cursor.take(&bytes).map_err(|_| io::ErrorKind::FileTooLarge)?;
-            if batch.bytes.is_empty() && count == want {
+    /// Lines in the form of the answer, without those that are not wanted.
+    fn shaped(&self, offset: u64, bytes: Vec<u8>) -> Vec<u8> {
+        let Wanted { shape, only, .. } = &self.wanted;
+        if *shape == Shape::Lines && only.is_none() {
+            return bytes;
+        }
+        let mut part = Vec::with_capacity(bytes.len() + bytes.len() / 4);
+        for (offset, line) in (Batch { offset, bytes: &bytes }).lines() {
+            if only.as_ref().is_some_and(|only| !only.admits(line)) {
                 continue;
             }
-            let length = batch.bytes.len();
-            if length == 0 {
-                return Ok(None);
-            }
-            if self.shape == Shape::Lines && self.only.is_none() {
-                bytes.truncate(length);
-                return Ok(Some(bytes));
-            }
-            let mut part = Vec::with_capacity(length + length / 4);
-            for (offset, line) in batch.lines() {
-                if self.only.as_ref().is_some_and(|only| !only.admits(line)) {
-                    continue;
+            match shape {
+                Shape::Lines => {
+                    part.extend_from_slice(line);
+                    part.push(b'\n');
                 }
-                match self.shape {
-                    Shape::Lines => {
-                        part.extend_from_slice(line);
-                        part.push(b'\n');
-                    }
-                    Shape::Sse => {
-                        let end = offset + line.len() as u64 + 1;
-                        sse::event(&mut part, self.place(end), line);
-                    }
+                Shape::Sse => {
+                    let end = offset + line.len() as u64 + 1;
+                    sse::event(&mut part, self.place(end), line);
                 }
             }
-            return Ok(Some(part));
         }
+        part
     }
 }

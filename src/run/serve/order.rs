@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -19,12 +19,12 @@ use bytes::Bytes;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use tokio::sync::watch;
 
-use super::warn;
+use super::{locked, warn};
 use crate::run::attach::watch::Watch as Inotify;
 use crate::run::polling;
 use crate::run::state::{RunFolder, StateFolder};
 use crate::runs::info::RunInfo;
-use crate::serve::index::{HEAD_LENGTH, RECORD_LENGTH, Record, RunKey, run_key};
+use crate::serve::index::{HEAD_LENGTH, IndexHead, RECORD_LENGTH, Record, RunKey, run_key};
 use writer::Writer;
 
 pub(super) use span::Span;
@@ -233,11 +233,7 @@ impl Order {
     }
 
     fn publish(&self, now: Seen) {
-        self.seen.send_if_modified(|seen| {
-            let is_new = *seen != now;
-            *seen = now;
-            is_new
-        });
+        self.seen.send_if_modified(|seen| std::mem::replace(seen, now) != now);
     }
 
     fn index(&self) -> Arc<File> {
@@ -323,7 +319,7 @@ impl Tail {
 fn seen(index: &File) -> Result<Seen> {
     let mut head = [0; HEAD_LENGTH];
     index.read_exact_at(&mut head, 0).context("cannot read the index")?;
-    let head = crate::serve::index::IndexHead::parse(&head).context("the index has no head")?;
+    let head = IndexHead::parse(&head).context("the index has no head")?;
     let records = index.metadata()?.len().saturating_sub(HEAD_LENGTH as u64);
     Ok(Seen { epoch: head.epoch, count: records / RECORD_LENGTH as u64 })
 }
@@ -331,8 +327,4 @@ fn seen(index: &File) -> Result<Seen> {
 /// Offset of the record behind the event with this number.
 fn place(number: u64) -> u64 {
     number.saturating_mul(RECORD_LENGTH as u64).saturating_add(HEAD_LENGTH as u64)
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

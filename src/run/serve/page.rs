@@ -43,12 +43,7 @@ files! {
     "about.js" SCRIPT,
 }
 
-/// `GET /`.
-pub(super) fn page() -> Result<Response, Problem> {
-    file("index.html")
-}
-
-/// `GET /page/{file}`.
+/// `GET /`, which is index.html, and `GET /page/{file}`.
 pub(super) fn file(name: &str) -> Result<Response, Problem> {
     let found = FILES.iter().find(|(known, ..)| *known == name);
     let (_, kind, content) = found.ok_or_else(|| Problem::not_found("file"))?;

@@ -1,11 +1,11 @@
 //! Refusal of a request as an answer (RFC 9457).
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
+use super::router::typed;
 use crate::codec::to_json;
 use crate::serve::doors::Refused;
 
@@ -17,14 +17,14 @@ pub(super) const AGAIN_AFTER: &str = "5";
 pub(super) struct Problem {
     status: u16,
     detail: String,
-    header: Option<(HeaderName, String)>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     pub(super) fn new(status: u16, detail: impl Into<String>) -> Self {
         let header = match status {
-            401 => Some((WWW_AUTHENTICATE, "Bearer".to_owned())),
-            429 | 503 => Some((RETRY_AFTER, AGAIN_AFTER.to_owned())),
+            401 => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            429 | 503 => Some((RETRY_AFTER, HeaderValue::from_static(AGAIN_AFTER))),
             _ => None,
         };
         Self { status, detail: detail.into(), header }
@@ -46,18 +46,15 @@ impl Problem {
 
     /// Body of the answer.
     pub(super) fn json(&self) -> String {
-        let title = self.code().canonical_reason().unwrap_or_default();
+        let code = StatusCode::from_u16(self.status).unwrap_or_default();
+        let title = code.canonical_reason().unwrap_or_default();
         to_json(&json!({"status": self.status, "title": title, "detail": self.detail})) + "\n"
     }
 
-    fn code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-
     /// A method that the path does not have.
-    pub(super) fn method(allowed: String) -> Self {
-        let header = Some((ALLOW, allowed));
-        Self { status: 405, detail: "the route has other methods".into(), header }
+    pub(super) fn method(allowed: Option<HeaderValue>) -> Self {
+        let header = allowed.map(|methods| (ALLOW, methods));
+        Self { header, ..Self::new(405, "the route has other methods") }
     }
 }
 
@@ -71,7 +68,7 @@ impl std::error::Error for Problem {}
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
-        Self::new(refused.status(), refused.why())
+        Self::new(refused.status, refused.why)
     }
 }
 
@@ -84,18 +81,8 @@ impl From<anyhow::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut answer = Response::new(Body::from(self.json()));
-        *answer.status_mut() = self.code();
-        let headers = answer.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            hyper::header::HeaderValue::from_static("application/problem+json"),
-        );
-        if let Some((name, value)) = self.header
-            && let Ok(value) = value.parse()
-        {
-            headers.insert(name, value);
-        }
+        let mut answer = typed(self.status, "application/problem+json", self.json());
+        answer.headers_mut().extend(self.header);
         answer
     }
 }

@@ -1,6 +1,9 @@
 //! Way of a request: host, origin and token are checked, the route is found, its body is read, its operation carried out.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Body;
@@ -8,12 +11,14 @@ use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use hyper::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_METHOD, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE,
-    HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING,
+    VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, StatusCode};
 use hyper_util::service::TowerToHyperService;
@@ -21,9 +26,9 @@ use hyper_util::service::TowerToHyperService;
 use super::problem::Problem;
 use super::{App, body, chat, control, events, page, runs, status, stream, texts, trace};
 use crate::serve::doors::{Form, Takes};
-use crate::serve::request;
 use crate::serve::routes::{Access, Operation, ROUTES, Route};
 use crate::serve::sse;
+use crate::serve::{openapi, request};
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -42,10 +47,10 @@ pub(super) enum Door {
 pub(super) struct Call {
     pub app: Arc<App>,
     pub headers: HeaderMap,
-    params: Vec<(String, String)>,
-    query: std::collections::BTreeMap<String, String>,
+    params: RawPathParams,
+    query: BTreeMap<String, String>,
     pub form: Form,
-    pub body: bytes::Bytes,
+    pub body: Bytes,
 }
 
 /// Router of all routes.
@@ -53,9 +58,8 @@ pub(super) fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         let app = app.clone();
-        let handler = move |params: Params, request: Request<Body>| async move {
-            carry_out(app, route, params, request).await.unwrap_or_else(Problem::into_response)
-        };
+        let handler =
+            move |params: Params, request: Request<Body>| carry_out(app, route, params, request);
         let method = match route.method {
             "POST" => MethodFilter::POST,
             "DELETE" => MethodFilter::DELETE,
@@ -63,7 +67,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         };
         router = router.route(route.path, on(method, handler));
     }
-    router.fallback(|| async { Problem::not_found("route").into_response() })
+    router.fallback(|| async { Problem::not_found("route") })
 }
 
 /// Answer to a request.
@@ -73,7 +77,7 @@ pub(super) async fn answer(
     door: Door,
     mut request: Request<hyper::body::Incoming>,
 ) -> Response {
-    app.count_request();
+    app.requests.fetch_add(1, Ordering::Relaxed);
     let headers = request.headers();
     let origin = header(headers, &ORIGIN).map(str::to_owned);
     // Whatever stands behind a body of chunks could be read otherwise by a proxy that has seen a length too.
@@ -97,8 +101,8 @@ pub(super) async fn answer(
         }
     };
     if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let allow = answer.headers().get(ALLOW).and_then(|it| it.to_str().ok()).unwrap_or_default();
-        answer = Problem::method(allow.to_owned()).into_response();
+        let allowed = answer.headers_mut().remove(ALLOW);
+        answer = Problem::method(allowed).into_response();
     }
     let headers = answer.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -149,7 +153,7 @@ async fn carry_out(
     let query = request::query(query, &route.query_names()).map_err(Problem::wrong)?;
     let form = route.takes.check(header(&head.headers, &CONTENT_TYPE))?;
     let body = match form {
-        Form::Nothing => bytes::Bytes::new(),
+        Form::Nothing => Bytes::new(),
         _ => body::read(&head.headers, body, route.max_body()).await?,
     };
     // Many clients name a type for a body that they leave out.
@@ -157,15 +161,14 @@ async fn carry_out(
         Takes::JsonOrNothing if body.is_empty() => Form::Nothing,
         _ => form,
     };
-    let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let call = Call { app, headers: head.headers, params, query, form, body };
     match route.operation {
-        Operation::Page => page::page(),
+        Operation::Page => page::file("index.html"),
         Operation::PageFile => page::file(call.param("file")),
         Operation::Health => status::health(call).await,
         Operation::Status => status::status(call).await,
         Operation::Metrics => status::metrics(call).await,
-        Operation::OpenApi => Ok(status::openapi()),
+        Operation::OpenApi => Ok(json(200, &openapi::document())),
         Operation::StartRun => runs::start(call).await,
         Operation::ListRuns => runs::list(call).await,
         Operation::Run => runs::one(call).await,
@@ -195,13 +198,21 @@ fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 impl Call {
     /// Parameter of the path.
     pub(super) fn param(&self, name: &str) -> &str {
-        let found = self.params.iter().find(|(known, _)| known == name);
-        found.map_or("", |(_, value)| value.as_str())
+        self.params.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 
     /// Parameter of the query.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
+    }
+
+    /// Parameter of the query, read by `parse`.
+    pub(super) fn parsed<T, E: Into<String>>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Problem> {
+        self.query(name).map(parse).transpose().map_err(Problem::wrong)
     }
 
     /// Text of a header.
@@ -240,6 +251,25 @@ pub(super) async fn blocking<T: Send + 'static>(
 /// An answer with a body of JSON.
 pub(super) fn json(status: u16, value: &impl serde::Serialize) -> Response {
     typed(status, "application/json", crate::codec::to_json(value) + "\n")
+}
+
+/// An answer whose parts are sent as they come; no proxy is to hold them back.
+pub(super) fn streamed(
+    kind: &'static str,
+    parts: impl Stream<Item = Bytes> + Send + 'static,
+) -> Response {
+    let body = Body::from_stream(parts.map(Ok::<_, Infallible>));
+    let mut answer = typed(200, kind, body);
+    answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    answer
+}
+
+/// An answer about a run, with its address.
+pub(super) fn located(mut answer: Response, stream: &str) -> Response {
+    if let Ok(location) = HeaderValue::from_str(&format!("/runs/{stream}")) {
+        answer.headers_mut().insert(LOCATION, location);
+    }
+    answer
 }
 
 /// An answer with a body of this type.

@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::response::Response;
-use hyper::header::{HeaderValue, LOCATION};
 use serde_json::{Value, json};
 
 use super::control::Live;
 use super::problem::Problem;
-use super::router::{Call, IDEMPOTENCY_KEY, blocking, json as answer};
+use super::router::{Call, IDEMPOTENCY_KEY, blocking, json as answer, located};
 use super::start::{self, Start, check_room};
-use super::{App, control};
+use super::{App, control, events};
 use crate::codec::{self, Fields, is_stream_id};
-use crate::event::Type;
+use crate::event::{Event, Type};
 use crate::named::Named;
 use crate::run::Clock;
 use crate::run::state::{Removed, RunFolder, StateFolder};
@@ -115,14 +114,19 @@ fn first_prompt(state: &StateFolder, stream: &str) -> Option<String> {
 /// Prompt in an event.
 fn prompt_of(line: &[u8]) -> Option<String> {
     let event = codec::decode(line).ok()?;
-    let body = Fields::parse(event.line).ok()?;
     match event.kind {
-        Type::TurnStarted => body.text("prompt").map(Cow::into_owned),
-        Type::Status if body.text("kind").as_deref() == Some("message") => {
-            body.object("data")?.text("text").map(Cow::into_owned)
-        }
-        _ => None,
+        Type::TurnStarted => Fields::parse(event.line).ok()?.text("prompt").map(Cow::into_owned),
+        _ => message_of(&event),
     }
+}
+
+/// Text of a message to the agent.
+pub(super) fn message_of(event: &Event<'_>) -> Option<String> {
+    if event.kind != Type::Status || codec::value_of(event.line, "kind") != Some("\"message\"") {
+        return None;
+    }
+    let data = Fields::parse(codec::value_of(event.line, "data")?).ok()?;
+    data.text("text").map(Cow::into_owned)
 }
 
 /// Beginning of the prompt in the beginning of a `message`.
@@ -153,13 +157,10 @@ pub(super) async fn start(call: Call) -> Result<Response, Problem> {
         return Err(Problem::wrong(format!("each is at most {most} here: so many runs may live")));
     }
     let agent = agent(&call.app, wanted.agent.as_deref())?;
-    let (words, session) = match &wanted.session {
-        None => (agent.words.clone(), None),
-        Some(session) => match agent.resume(session) {
-            Some(words) => (words, None),
-            None => (agent.words.clone(), wanted.session.clone()),
-        },
-    };
+    let resuming = wanted.session.as_deref().and_then(|session| agent.resume(session));
+    // Without a command line that resumes, the agent's protocol continues the session.
+    let session = wanted.session.filter(|_| resuming.is_none());
+    let words = resuming.unwrap_or(agent.words);
     let key = call.header(&IDEMPOTENCY_KEY).map(str::to_owned);
     if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {
         return Err(Problem::wrong(format!(
@@ -192,9 +193,7 @@ pub(super) async fn direct(call: Call) -> Result<Response, Problem> {
     let words = command.call(&words).map_err(Problem::wrong)?;
     let streams = begin(&call.app, Start::new(Mode::Direct, &name, words), None).await?;
     match (wanted.stream, streams.first()) {
-        (true, Some(stream)) => {
-            super::events::of_run(&call.app, stream, super::events::Wanted::all()).await
-        }
+        (true, Some(stream)) => events::of_run(&call.app, stream, events::Wanted::all()),
         _ => Ok(started(&streams)),
     }
 }
@@ -246,11 +245,11 @@ pub(super) async fn begin(
     if app.is_ending() {
         return Err(Problem::new(503, "the server shuts down"));
     }
-    let streams = match key {
-        None => blocking(move || start_run(&app, &run)).await?,
-        Some(key) => blocking(move || start_keyed(&app, &run, &key)).await?,
-    };
-    Ok(streams)
+    blocking(move || match key {
+        None => start_run(&app, &run),
+        Some(key) => start_keyed(&app, &run, &key),
+    })
+    .await
 }
 
 /// Starts the runs of a key that are missing: all of them, or none.
@@ -275,11 +274,11 @@ fn start_keyed(app: &App, run: &Start, key: &str) -> Result<Vec<String>, Problem
     }
     for stream in missing {
         let one = Start { stream: Some(stream.clone()), each: 1, ..run.clone() };
-        match start_run(app, &one) {
-            Ok(_) => {}
+        if let Err(e) = start_run(app, &one)
             // Another server may have been faster.
-            Err(e) if !is_there(app, run, stream)? => return Err(e),
-            Err(_) => {}
+            && !is_there(app, run, stream)?
+        {
+            return Err(e);
         }
     }
     Ok(streams)
@@ -295,23 +294,15 @@ fn is_there(app: &App, run: &Start, stream: &str) -> Result<bool, Problem> {
 }
 
 /// Answer to a start.
-pub(super) fn started(streams: &[String]) -> Response {
+fn started(streams: &[String]) -> Response {
     let first = streams.first().map(String::as_str).unwrap_or_default();
-    let mut response = answer(202, &json!({"stream": first, "streams": streams}));
-    if let Ok(location) = HeaderValue::from_str(&format!("/runs/{first}")) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    response
+    located(answer(202, &json!({"stream": first, "streams": streams})), first)
 }
 
 /// `GET /runs`.
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
-    let state = match call.query("state") {
-        None => None,
-        Some(name) => {
-            Some(State::by_name(name).ok_or_else(|| Problem::wrong("there is no such state"))?)
-        }
-    };
+    let known = |name: &str| State::by_name(name).ok_or("there is no such state");
+    let state = call.parsed("state", known)?;
     let limit = limit(&call, LIST)?;
     let runs = blocking(move || {
         let mut runs = all(&call.app.state)?;
@@ -345,9 +336,11 @@ pub(super) fn all(state: &StateFolder) -> Result<Vec<Shown>, Problem> {
 
 /// `limit` of the query.
 pub(super) fn limit(call: &Call, (usual, most): (usize, usize)) -> Result<usize, Problem> {
-    let Some(text) = call.query("limit") else { return Ok(usual) };
-    let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
-    limit.ok_or_else(|| Problem::wrong(format!("limit is a number from 1 to {most}")))
+    let limit = call.parsed("limit", |text| {
+        let limit = text.parse().ok().filter(|limit| (1..=most).contains(limit));
+        limit.ok_or_else(|| format!("limit is a number from 1 to {most}"))
+    });
+    Ok(limit?.unwrap_or(usual))
 }
 
 /// `GET /runs/{id}`.
@@ -380,7 +373,7 @@ pub(super) async fn delete(call: Call) -> Result<Response, Problem> {
         let mut operation = Operation::new(Clock::start().now(), Op::Prune, Mode::Runs, "http");
         operation.run = Some(run.stream().to_owned());
         operation.outcome = Some("removed".into());
-        app.record(&operation);
+        app.state.note(&operation);
         Ok(answer(200, &json!({"stream": run.stream(), "removed": true})))
     })
     .await

@@ -14,7 +14,6 @@ use super::router::{Call, blocking, json as answer, typed};
 use super::{App, runs};
 use crate::named::Named;
 use crate::runs::info::State;
-use crate::serve::openapi;
 
 /// `GET /healthz`.
 pub(super) async fn health(call: Call) -> Result<Response, Problem> {
@@ -68,44 +67,32 @@ pub(super) async fn metrics(call: Call) -> Result<Response, Problem> {
     blocking(move || {
         let app = &call.app;
         let numbers = Numbers::of(app)?;
+        let one = |value: u64| vec![(String::new(), value)];
+        let count = |count: usize| one(u64::try_from(count).unwrap_or(u64::MAX));
+        let states: Vec<_> =
+            numbers.states.iter().map(|(name, n)| (format!("{{state=\"{name}\"}}"), *n)).collect();
+        let requests = app.requests.load(Ordering::Relaxed);
+        let uptime = app.began.elapsed().as_secs();
+        let metrics = [
+            ("runs", "gauge", "Runs in the state directory, by state.", states),
+            ("runs_live", "gauge", "Runs of which a process lives.", one(numbers.live)),
+            ("runs_max", "gauge", "Runs that may live at a time.", count(app.options.max_runs)),
+            ("clients", "gauge", "Open connections.", count(app.connections())),
+            ("clients_max", "gauge", "Connections at a time.", count(app.options.max_clients)),
+            ("requests_total", "counter", "Requests since the start.", one(requests)),
+            ("uptime_seconds", "gauge", "Time since the start.", one(uptime)),
+            ("disk_free_bytes", "gauge", "Free bytes for the state directory.", one(numbers.free)),
+        ];
         let mut text = String::new();
-        let mut metric = |name: &str, kind: &str, about: &str, values: &[(String, u64)]| {
+        for (name, kind, about, values) in metrics {
             let _ = writeln!(text, "# HELP spile_{name} {about}\n# TYPE spile_{name} {kind}");
             for (labels, value) in values {
                 let _ = writeln!(text, "spile_{name}{labels} {value}");
             }
-        };
-        let one = |value: u64| [(String::new(), value)];
-        let count = |count: usize| one(u64::try_from(count).unwrap_or(u64::MAX));
-        let states: Vec<_> =
-            numbers.states.iter().map(|(name, n)| (format!("{{state=\"{name}\"}}"), *n)).collect();
-        metric("runs", "gauge", "Runs in the state directory, by state.", &states);
-        metric("runs_live", "gauge", "Runs of which a process lives.", &one(numbers.live));
-        metric("runs_max", "gauge", "Runs that may live at a time.", &count(app.options.max_runs));
-        metric("clients", "gauge", "Open connections.", &count(app.connections()));
-        metric("clients_max", "gauge", "Connections at a time.", &count(app.options.max_clients));
-        let requests = app.requests.load(Ordering::Relaxed);
-        metric("requests_total", "counter", "Requests since the start.", &one(requests));
-        metric(
-            "uptime_seconds",
-            "gauge",
-            "Time since the start.",
-            &one(app.began.elapsed().as_secs()),
-        );
-        metric(
-            "disk_free_bytes",
-            "gauge",
-            "Free bytes for the state directory.",
-            &one(numbers.free),
-        );
+        }
         Ok(typed(200, "text/plain; version=0.0.4", text))
     })
     .await
-}
-
-/// `GET /openapi.json`.
-pub(super) fn openapi() -> Response {
-    answer(200, &openapi::document())
 }
 
 struct Numbers {

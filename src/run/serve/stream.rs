@@ -1,23 +1,21 @@
 //! `GET /stream`: the events of all runs. A client is a place in their order; a slow one costs nothing and loses nothing.
 
-use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 
-use axum::body::Body;
+use anyhow::{Result, bail};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{Stream, once, select_all, unfold};
-use hyper::header::HeaderValue;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::events::{self, ALIVE_EVERY, Until, last_event_id, random};
+use super::events::{self, last_event_id, random};
+use super::follow::{ALIVE_EVERY, Until};
 use super::order::{Order, RunFile, Seen, Span};
 use super::problem::Problem;
-use super::router::{Call, typed};
+use super::router::{Call, streamed};
 use super::trace::Trace;
 use crate::serve::index::Position;
 use crate::serve::only::Only;
@@ -51,7 +49,7 @@ pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
         position: Position { epoch: now.epoch, number: 0 },
         stream: call.query("stream").map(str::to_owned),
         label: call.query("label").map(str::to_owned),
-        only: call.query("only").map(Only::parse).transpose().map_err(Problem::wrong)?,
+        only: call.parsed("only", Only::parse)?,
         ends_at,
         first: Vec::new(),
         gap: None,
@@ -71,13 +69,11 @@ pub(super) async fn stream(call: Call) -> Result<Response, Problem> {
             Err(_) => {
                 let mut gone = Vec::new();
                 sse::message(&mut gone, "gone", &json!({"run": asked}));
-                once(async { Ok(gone.into()) }).boxed()
+                once(async { gone.into() }).boxed()
             }
         });
     }
-    let mut answer = typed(200, "text/event-stream", Body::from_stream(select_all(parts)));
-    answer.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(answer)
+    Ok(streamed("text/event-stream", select_all(parts)))
 }
 
 #[derive(Debug)]
@@ -101,11 +97,8 @@ struct Client {
 
 impl Client {
     /// All parts of the answer.
-    fn parts(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
-        unfold(self, |mut client| async move {
-            let part = client.next().await?;
-            Some((Ok(part), client))
-        })
+    fn parts(self) -> impl Stream<Item = Bytes> {
+        unfold(self, |mut client| async move { Some((client.next().await?, client)) })
     }
 
     /// Goes behind the event with this id. Where there is none in this order, it begins at the start, and says so.
@@ -163,7 +156,7 @@ impl Client {
                 () = sleep_until(look_at), if look_at < alive_at => {}
                 () = sleep_until(alive_at) => {
                     let mut alive = Vec::new();
-                    sse::alive(&mut alive, Some(self.position));
+                    sse::alive(&mut alive, self.position);
                     return Some(alive.into());
                 }
             }
@@ -171,7 +164,7 @@ impl Client {
     }
 
     /// Events behind the position, up to the one with the number `last`.
-    fn read(&mut self, last: u64) -> io::Result<Bytes> {
+    fn read(&mut self, last: u64) -> Result<Bytes> {
         let wants_all = self.stream.is_none() && self.label.is_none() && self.only.is_none();
         if wants_all
             && self.gap.is_none()
@@ -183,19 +176,18 @@ impl Client {
         let left = usize::try_from(last - self.position.number).unwrap_or(RECORDS);
         let records = self.order.records(self.position.number, left.min(RECORDS))?;
         if records.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            bail!("the index is shorter than it was");
         }
         let (mut part, mut left) = (Vec::new(), records.as_slice());
         while part.len() < PART
-            && let Some(span) = Span::next(&self.order, &mut left).map_err(io::Error::other)?
+            && let Some(span) = Span::next(&self.order, &mut left)?
         {
-            match &span.run {
-                Some(run) if !self.wants(run) => self.position.number += span.count(),
-                Some(run) => match span.read(run)? {
-                    Some(bytes) => self.push(&span, &bytes, &mut part),
-                    None => self.lose(span.count()),
-                },
-                None => self.lose(span.count()),
+            if span.run.as_ref().is_some_and(|run| !self.wants(run)) {
+                self.position.number += span.count();
+            } else if let Some((_, bytes)) = span.read()? {
+                self.push(&span, &bytes, &mut part);
+            } else {
+                self.lose(span.count());
             }
         }
         Ok(part.into())

@@ -15,7 +15,7 @@ use crate::serve::request::{self, is_digest};
 pub(super) async fn paste(call: Call) -> Result<Response, Problem> {
     let text = match call.form {
         Form::Bytes => call.body.to_vec(),
-        _ => call.json::<request::Paste>()?.text.into_bytes(),
+        _ => call.json::<request::Text>()?.text.into_bytes(),
     };
     if text.is_empty() {
         return Err(Problem::wrong("the text is empty"));
@@ -24,7 +24,7 @@ pub(super) async fn paste(call: Call) -> Result<Response, Problem> {
         let digest = call.app.state.store_context(&text)?;
         let mut operation = Operation::new(Clock::start().now(), Op::Paste, Mode::Runs, "http");
         operation.prompt_sha256 = Some(digest.clone());
-        call.app.record(&operation);
+        call.app.state.note(&operation);
         let reference = request::reference(&digest);
         Ok(answer(201, &json!({"ref": reference, "sha256": digest, "bytes": text.len()})))
     })

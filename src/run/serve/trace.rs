@@ -63,12 +63,8 @@ impl Trace {
 /// `GET /trace`.
 pub(super) async fn trace(call: Call) -> Result<Response, Problem> {
     let limit = runs::limit(&call, LIST)?;
-    let mode = match call.query("mode") {
-        None => None,
-        Some(name) => {
-            Some(Mode::by_name(name).ok_or_else(|| Problem::wrong("there is no such mode"))?)
-        }
-    };
+    let known = |name: &str| Mode::by_name(name).ok_or("there is no such mode");
+    let mode = call.parsed("mode", known)?;
     let lines = blocking(move || {
         let after = call.query("after").unwrap_or_default();
         let mut reader = Reader::new(mode);

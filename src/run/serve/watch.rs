@@ -1,13 +1,14 @@
 //! Changes of run files: one thread reads inotify, and those that wait for a run are told.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::event::PollFlags;
 use tokio::sync::watch;
 
+use super::locked;
 use crate::run::attach::watch::{Watch as Inotify, WatchId};
 use crate::run::polling;
 use crate::run::state::{RunFolder, StateFolder};
@@ -67,7 +68,7 @@ impl Watch {
 
     /// Subscribes to a run; `None` if there is none.
     pub(super) fn subscribe(&self, stream: &str) -> Result<Option<watch::Receiver<Progress>>> {
-        let mut runs = self.runs();
+        let mut runs = locked(&self.runs);
         if let Some(watched) = runs.by_stream.get(stream) {
             return Ok(Some(watched.progress.subscribe()));
         }
@@ -84,14 +85,14 @@ impl Watch {
     fn run(&self) {
         let mut looked = Instant::now();
         loop {
-            let every = if self.runs().is_watched() { LOOK_EVERY } else { LOOK_UNWATCHED };
+            let every = if locked(&self.runs).is_watched() { LOOK_EVERY } else { LOOK_UNWATCHED };
             let left = every.saturating_sub(looked.elapsed());
             match self.inotify.fd() {
                 Some(fd) => _ = polling::ready(fd, PollFlags::IN, Some(left)),
                 None => std::thread::sleep(left),
             }
             let changes = self.inotify.changes();
-            let runs = self.runs();
+            let runs = locked(&self.runs);
             let streams = changes.iter().flatten().filter_map(|number| runs.by_number.get(number));
             let changed: Vec<_> =
                 streams.filter_map(|stream| runs.by_stream.get(stream)).cloned().collect();
@@ -106,10 +107,10 @@ impl Watch {
 
     /// Looks at all runs, and forgets those that nobody waits for.
     fn look_at_all(&self) {
-        let all: Vec<_> = self.runs().by_stream.values().cloned().collect();
+        let all: Vec<_> = locked(&self.runs).by_stream.values().cloned().collect();
         all.iter().for_each(|watched| watched.look(Look::Life));
         drop(all);
-        let Runs { by_stream, by_number } = &mut *self.runs();
+        let Runs { by_stream, by_number } = &mut *locked(&self.runs);
         by_stream.retain(|_, watched| {
             let is_wanted = watched.progress.receiver_count() > 0;
             if let Some(number) = watched.number.filter(|_| !is_wanted) {
@@ -118,10 +119,6 @@ impl Watch {
             }
             is_wanted
         });
-    }
-
-    fn runs(&self) -> MutexGuard<'_, Runs> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,11 +148,7 @@ impl Watched {
             let _ = self.folder.settle();
         }
         let now = self.folder.progress();
-        self.progress.send_if_modified(|progress| {
-            let is_new = *progress != now;
-            *progress = now;
-            is_new
-        });
+        self.progress.send_if_modified(|progress| std::mem::replace(progress, now) != now);
     }
 }
 

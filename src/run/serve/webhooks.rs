@@ -2,13 +2,11 @@
 //! takes over when it ends. A slow endpoint delays nothing but itself.
 
 mod hook;
-mod reading;
 mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -135,8 +133,6 @@ impl Webhooks {
     }
 }
 
-type Threads = Vec<JoinHandle<Result<()>>>;
-
 impl Owner {
     /// Runs the threads of the webhooks until the server ends.
     fn run(self, first: Option<Vec<Worker>>) {
@@ -172,15 +168,18 @@ impl Owner {
 
     /// Opens the ledger and registers webhooks that are new; `None` while another server has it.
     fn begin(&self) -> Result<Option<Vec<Worker>>> {
-        let mut store = match Store::open(&self.path) {
+        let store = match Store::open(&self.path) {
             Err(e) if e.downcast_ref::<InUse>().is_some() => return Ok(None),
             store => store?,
         };
         for damage in &store.damage {
             warn(format_args!("{}: {damage}", self.path.display()));
         }
-        let mut registered = Vec::new();
+        let storage = Arc::new(Storage { store: Shared::new(store), state: self.state.clone() });
+        let stops = Arc::new(AtomicBool::new(false));
+        let mut workers = Vec::new();
         for hook in &self.webhooks.hooks {
+            let mut store = storage.store.lock();
             let number = store.sink(&hook.webhook.key)?;
             let progress = match store.progress(number)? {
                 Some(progress) => progress,
@@ -190,12 +189,7 @@ impl Owner {
                     progress
                 }
             };
-            registered.push((hook, number, progress));
-        }
-        let storage = Arc::new(Storage { store: Shared::new(store), state: self.state.clone() });
-        let stops = Arc::new(AtomicBool::new(false));
-        let mut workers = Vec::new();
-        for (hook, number, progress) in registered {
+            drop(store);
             if progress.switch == Switch::Off {
                 hook.state().stage = Stage::Off;
                 hook.warn("is switched off, because it has answered with status 410");
@@ -232,7 +226,7 @@ impl Owner {
 
     /// Runs a thread for each webhook until all have ended. One that fails ends all, because they share a ledger.
     fn deliver(&self, workers: Vec<Worker>) -> Result<()> {
-        let mut threads = Threads::new();
+        let mut threads = Vec::new();
         for worker in workers {
             let (stops, webhooks) = (worker.stops.clone(), self.webhooks.clone());
             let work = move || {

@@ -11,11 +11,11 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{AtFlags, OFlags};
-use rustix::io::{pread, retry_on_intr};
 
-use super::{RunLock, StateFolder, if_any, open_file};
+use super::{RunLock, StateFolder, if_any, open_file, read_at};
 use crate::runs::cursor::{Batch, Cursor, LineTooLong};
 use crate::runs::history::{Operation, has_ended};
+use crate::text::number;
 
 const CURRENT: &str = "history.ndjson";
 const LOCK: &str = "history.lock";
@@ -193,7 +193,7 @@ impl HistoryReader {
             };
             let (start, want) = (self.cursor.place(), self.cursor.want());
             self.bytes.resize(want, 0);
-            let count = retry_on_intr(|| pread(&file.file, &mut self.bytes[..], start))
+            let count = read_at(&file.file, &mut self.bytes, start)
                 .with_context(|| self.cannot_read(&file.name))?;
             let batch = self.cursor.take(&self.bytes[..count]).map_err(|LineTooLong(at)| {
                 anyhow!("the line at {at} is too long").context(self.cannot_read(&file.name))
@@ -247,7 +247,5 @@ fn old_name(number: u64) -> String {
 
 /// Number in the name of an old file.
 fn old_number(name: &str) -> Option<u64> {
-    let number = name.strip_prefix("history.")?.strip_suffix(".ndjson")?;
-    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| number.parse().ok()).flatten()
+    number(name.strip_prefix("history.")?.strip_suffix(".ndjson")?)
 }

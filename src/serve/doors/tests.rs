@@ -35,10 +35,10 @@ fn only_own_names_are_hosts() {
         "agents.example.org.evil:443",
         "a:b:c",
     ] {
-        assert_eq!(doors.host(Some(host)), Err(Refused::Host), "{host}");
+        assert_eq!(doors.host(Some(host)), Err(Refused::HOST), "{host}");
     }
-    assert_eq!(doors.host(None), Err(Refused::NoHost));
-    assert_eq!(doors.host(Some("")), Err(Refused::NoHost));
+    assert_eq!(doors.host(None), Err(Refused::NO_HOST));
+    assert_eq!(doors.host(Some("")), Err(Refused::NO_HOST));
 }
 
 #[test]
@@ -47,11 +47,11 @@ fn where_all_addresses_are_listened_at_each_is_a_host_and_no_name_is() {
     for host in ["10.1.2.3", "10.1.2.3:80", "localhost", "[fe80::1]"] {
         assert_eq!(all.host(Some(host)), Ok(()), "{host}");
     }
-    assert_eq!(all.host(Some("evil.example")), Err(Refused::Host));
+    assert_eq!(all.host(Some("evil.example")), Err(Refused::HOST));
     let one = Doors { listens: vec![("10.1.2.3".parse().unwrap(), 80)], ..Doors::default() };
     assert_eq!(one.host(Some("10.1.2.3")), Ok(()));
-    assert_eq!(one.host(Some("localhost")), Err(Refused::Host));
-    assert_eq!(one.host(Some("127.0.0.1")), Err(Refused::Host));
+    assert_eq!(one.host(Some("localhost")), Err(Refused::HOST));
+    assert_eq!(one.host(Some("127.0.0.1")), Err(Refused::HOST));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn only_own_pages_and_allowed_ones_ask() {
         "https://page.example.evil",
         "file://",
     ] {
-        assert_eq!(doors.origin(Some(origin)), Err(Refused::Origin), "{origin}");
+        assert_eq!(doors.origin(Some(origin)), Err(Refused::ORIGIN), "{origin}");
     }
     assert_eq!(doors.origin(None), Ok(()));
 }
@@ -84,14 +84,14 @@ fn a_token_is_taken_from_its_header_alone() {
     let token = Token::new("secret");
     assert_eq!(token.check(Some("Bearer secret"), None), Ok(()));
     assert_eq!(token.check(Some("bearer secret"), Some("limit=3")), Ok(()));
-    assert_eq!(token.check(None, None), Err(Refused::NoToken));
-    assert_eq!(token.check(Some("secret"), None), Err(Refused::NoToken));
-    assert_eq!(token.check(Some("Basic secret"), None), Err(Refused::NoToken));
-    assert_eq!(token.check(Some("Bearer secre"), None), Err(Refused::Token));
-    assert_eq!(token.check(Some("Bearer "), None), Err(Refused::Token));
+    assert_eq!(token.check(None, None), Err(Refused::NO_TOKEN));
+    assert_eq!(token.check(Some("secret"), None), Err(Refused::NO_TOKEN));
+    assert_eq!(token.check(Some("Basic secret"), None), Err(Refused::NO_TOKEN));
+    assert_eq!(token.check(Some("Bearer secre"), None), Err(Refused::TOKEN));
+    assert_eq!(token.check(Some("Bearer "), None), Err(Refused::TOKEN));
     for query in ["token=secret", "a=1&access_token=secret", "TOKEN=x", "token"] {
-        assert_eq!(token.check(None, Some(query)), Err(Refused::TokenInUrl), "{query}");
-        assert_eq!(token.check(Some("Bearer secret"), Some(query)), Err(Refused::TokenInUrl));
+        assert_eq!(token.check(None, Some(query)), Err(Refused::TOKEN_IN_URL), "{query}");
+        assert_eq!(token.check(Some("Bearer secret"), Some(query)), Err(Refused::TOKEN_IN_URL));
     }
 }
 
@@ -108,11 +108,11 @@ fn a_body_is_what_its_type_says() {
         Some("application/jsonx"),
         Some(""),
     ] {
-        assert_eq!(Takes::Json.check(form), Err(Refused::ContentType), "{form:?}");
+        assert_eq!(Takes::Json.check(form), Err(Refused::CONTENT_TYPE), "{form:?}");
     }
     assert_eq!(Takes::JsonOrNothing.check(None), Ok(Form::Nothing));
-    assert_eq!(Takes::JsonOrNothing.check(Some("text/plain")), Err(Refused::ContentType));
+    assert_eq!(Takes::JsonOrNothing.check(Some("text/plain")), Err(Refused::CONTENT_TYPE));
     assert_eq!(Takes::JsonOrBytes.check(Some("text/plain")), Ok(Form::Bytes));
     assert_eq!(Takes::JsonOrBytes.check(json), Ok(Form::Json));
-    assert_eq!(Takes::JsonOrBytes.check(None), Err(Refused::ContentType));
+    assert_eq!(Takes::JsonOrBytes.check(None), Err(Refused::CONTENT_TYPE));
 }

@@ -1,10 +1,10 @@
 //! Lines of events, read from the files of their runs in spans of records.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{Order, RunFile};
 use crate::serve::index::Record;
@@ -43,15 +43,16 @@ impl<'r> Span<'r> {
         self.records.iter().flatten().next().map_or(0, |first| first.offset)
     }
 
-    /// Bytes of its lines; `None` if the file was cut, and they are lost.
-    pub(in crate::run::serve) fn read(&self, run: &RunFile) -> io::Result<Option<Vec<u8>>> {
+    /// Its run, and the bytes of its lines; `None` if the run is removed or its file was cut, and they are lost.
+    pub(in crate::run::serve) fn read(&self) -> Result<Option<(&RunFile, Vec<u8>)>> {
+        let Some(run) = &self.run else { return Ok(None) };
         let end = self.records.iter().flatten().map(Record::end).max().unwrap_or_default();
-        let length = usize::try_from(end - self.start()).map_err(|_| ErrorKind::FileTooLarge)?;
+        let length = usize::try_from(end - self.start())?;
         let mut bytes = vec![0; length];
         match run.file.read_exact_at(&mut bytes, self.start()) {
-            Ok(()) => Ok(Some(bytes)),
+            Ok(()) => Ok(Some((run, bytes))),
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => Ok(None),
-            Err(e) => Err(e),
+            Err(e) => Err(e).with_context(|| format!("cannot read {}", run.stream)),
         }
     }
 

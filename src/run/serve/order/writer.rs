@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
 
@@ -10,9 +9,10 @@ use anyhow::{Context, Result, anyhow};
 use rustix::fs::AtFlags;
 
 use super::recover::{Recovered, recover};
-use super::{Chunk, Look, Order, Seen, key_of, locked, place};
+use super::{Chunk, Look, Order, Seen, key_of, place};
 use crate::run::attach::watch::{Watch as Inotify, WatchId};
-use crate::run::state::{RunFolder, RunLock, StateFolder};
+use crate::run::serve::locked;
+use crate::run::state::{RunFolder, RunLock, StateFolder, read_at};
 use crate::runs::cursor::Cursor;
 use crate::serve::index::{Close, IndexHead, Position, Record, RunKey};
 use crate::serve::sse;
@@ -207,10 +207,8 @@ impl Followed {
     fn read(&mut self, cursor: &mut Cursor, batch: &mut Batch, last: Position) -> Result<()> {
         while batch.frames.len() < MOST {
             let mut bytes = vec![0; cursor.want()];
-            let count = match self.file.read_at(&mut bytes, cursor.place()) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                read => read.context("cannot read its events")?,
-            };
+            let count = read_at(&self.file, &mut bytes, cursor.place());
+            let count = count.context("cannot read its events")?;
             let is_end = count < bytes.len();
             let lines = cursor.take(&bytes[..count]);
             let lines = lines.map_err(|e| anyhow!("the line at {} is too long", e.0))?;

@@ -3,9 +3,11 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::run::output::warn;
+use crate::run::serve::locked;
 use crate::serve::webhook::Webhook;
 use crate::term::quoted;
 
@@ -19,7 +21,7 @@ pub(super) struct Hook {
     changed: Condvar,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct HookState {
     pub stage: Stage,
     /// Events that it has not got yet, as far as they were read.
@@ -36,9 +38,11 @@ pub(super) struct HookState {
 }
 
 /// Stage of a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Stage {
     /// Another server has the ledger.
+    #[default]
     Waiting,
     On,
     /// The endpoint wants no more.
@@ -49,38 +53,18 @@ pub(super) enum Stage {
     Ended,
 }
 
-impl Stage {
-    fn name(self) -> &'static str {
-        match self {
-            Stage::Waiting => "waiting",
-            Stage::On => "on",
-            Stage::Off => "off",
-            Stage::Broken => "broken",
-            Stage::Ended => "ended",
-        }
-    }
-}
-
 impl Hook {
     pub fn new(webhook: Webhook) -> Self {
         Self {
             name: webhook.address.name(),
             webhook,
-            state: Mutex::new(HookState {
-                stage: Stage::Waiting,
-                owed: 0,
-                delivered: 0,
-                given_up: 0,
-                reason: None,
-                woken: false,
-                until: None,
-            }),
+            state: Mutex::default(),
             changed: Condvar::new(),
         }
     }
 
     pub fn state(&self) -> MutexGuard<'_, HookState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     pub fn warn(&self, what: &str) {
@@ -128,7 +112,7 @@ impl Hook {
         let state = self.state();
         json!({
             "url": self.name,
-            "state": state.stage.name(),
+            "state": state.stage,
             "owed": state.owed,
             "delivered": state.delivered,
             "given_up": state.given_up,

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::super::events::random;
-use super::super::order::Order;
+use super::super::order::{Order, Span};
+use super::Storage;
 use super::hook::{Hook, Stage};
-use super::{Storage, reading};
 use crate::backoff::SendOutcome;
 use crate::codec;
 use crate::run::Clock;
 use crate::run::ledger::{Driver, HookEvent, News, OwnedDelivery, Progress, Switch, Task};
 use crate::runs::history::{Mode, Op, Operation};
+use crate::serve::index::Record;
 use crate::serve::webhook::{From, delivery_id};
 use crate::sink::{Delivery, Form, Sink};
 use crate::time::Time;
@@ -135,22 +136,9 @@ impl Worker {
             if self.storage.store.lock().owed(self.number)? >= MOST_OWED {
                 return Ok(Reached::Limit);
             }
-            let (mut events, mut bytes) = (Vec::new(), 0);
+            let mut events = Vec::new();
             let left = usize::try_from(seen.count - self.progress.number).unwrap_or(RECORDS);
-            let (hook, progress) = (&self.hook, self.progress);
-            let passed = reading::lines(
-                &self.order,
-                progress.number,
-                left.min(RECORDS),
-                &mut |run, record, line| {
-                    if let Some(event) = wanted(hook, &progress, &run.stream, record, line) {
-                        bytes += line.len();
-                        events.push(event);
-                    }
-                    let is_full = bytes >= BYTES || events.len() as u64 >= MOST_OWED;
-                    if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                },
-            )?;
+            let passed = self.collect(left.min(RECORDS), &mut events)?;
             if self.order.seen.borrow().epoch != seen.epoch {
                 continue;
             }
@@ -172,6 +160,50 @@ impl Worker {
                 self.driver.take(News { grown, ..News::default() });
             }
         }
+    }
+
+    /// Appends what is wanted of the next events, until there is enough. Returns the number of events that were passed, among them
+    /// those whose run is removed.
+    fn collect(&self, most: usize, events: &mut Vec<HookEvent>) -> Result<u64> {
+        let records = self.order.records(self.progress.number, most);
+        let records = records.context("cannot read the index")?;
+        let (mut passed, mut bytes, mut left) = (0, 0, records.as_slice());
+        while let Some(span) = Span::next(&self.order, &mut left)? {
+            let Some((run, lines)) = span.read()? else {
+                passed += span.count();
+                continue;
+            };
+            for (record, line) in span.lines(&lines) {
+                passed += 1;
+                if let Some(event) = self.wanted(&run.stream, record, line) {
+                    bytes += line.len();
+                    events.push(event);
+                }
+                if bytes >= BYTES || events.len() as u64 >= MOST_OWED {
+                    return Ok(passed);
+                }
+            }
+        }
+        Ok(passed)
+    }
+
+    /// Event of a line, if the webhook gets it.
+    fn wanted(&self, run: &str, record: &Record, line: &[u8]) -> Option<HookEvent> {
+        let (hook, progress) = (&self.hook.webhook, &self.progress);
+        let event = codec::decode(line).ok().filter(|event| hook.takes(event))?;
+        // In an order that has begun since, events from before the registration have new numbers.
+        let is_other_order = progress.epoch != progress.first_epoch;
+        let is_old = event.time().is_some_and(|time| time < progress.since);
+        if is_other_order && is_old && hook.from == From::Now {
+            return None;
+        }
+        Some(HookEvent {
+            id: delivery_id(&record.run, record.offset, line),
+            run: run.to_owned(),
+            turn: event.turn,
+            seq: event.seq,
+            line: event.line.to_owned(),
+        })
     }
 
     /// Shows what is owed, after the ledger has the last outcome.
@@ -239,28 +271,4 @@ impl Worker {
             self.hook.warn(&format!("the operation is not in the history: {e:#}"));
         }
     }
-}
-
-/// Event of a line, if the webhook gets it.
-fn wanted(
-    hook: &Hook,
-    progress: &Progress,
-    run: &str,
-    record: &crate::serve::index::Record,
-    line: &[u8],
-) -> Option<HookEvent> {
-    let event = codec::decode(line).ok().filter(|event| hook.webhook.takes(event))?;
-    // In an order that has begun since, events from before the registration have new numbers.
-    let is_other_order = progress.epoch != progress.first_epoch;
-    let is_old = event.time().is_some_and(|time| time < progress.since);
-    if is_other_order && is_old && hook.webhook.from == From::Now {
-        return None;
-    }
-    Some(HookEvent {
-        id: delivery_id(&record.run, record.offset, line),
-        run: run.to_owned(),
-        turn: event.turn,
-        seq: event.seq,
-        line: event.line.to_owned(),
-    })
 }
