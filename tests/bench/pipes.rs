@@ -1,6 +1,7 @@
 //! Whole commands, pipe to pipe, against a peer in the same run: ratios, never lone times.
 
 mod blocks;
+mod inputs;
 mod replay;
 mod tee;
 
@@ -9,6 +10,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use inputs::{generated, recorded, recorded_events, streams};
 
 const SPILE: &str = env!("CARGO_BIN_EXE_spile");
 
@@ -92,7 +95,12 @@ fn main() {
     }
     times("cancel / coalesce", (&file, CANCEL), (&file, &[SPILE, "coalesce"]), 1.3);
     let redact: &[&str] = &[SPILE, "redact"];
-    times("redact / heartbeat", (&file, redact), (&file, &[SPILE, "heartbeat"]), 3.0);
+    let heartbeat: &[&str] = &[SPILE, "heartbeat"];
+    times("redact / heartbeat", (&file, redact), (&file, heartbeat), 3.0);
+    if let Some(file) = recorded_events(events / 25) {
+        let name = "redact / heartbeat, events of all runtimes";
+        times(name, (&file, redact), (&file, heartbeat), 3.0);
+    }
     let (one, thousand) = (streams(events, 1).unwrap(), streams(events, 1000).unwrap());
     for args in EACH_STREAM {
         let command: Vec<&str> = [&[SPILE], *args].concat();
@@ -131,51 +139,6 @@ fn main() {
     // The memory of a child is counted from that of this process on, which these need much of.
     tee::throughput(&file);
     tee::stopped(Duration::from_secs(10), 3);
-}
-
-/// The generator's file of so many events, made once.
-fn generated(events: u64) -> Option<PathBuf> {
-    streams(events, 4)
-}
-
-/// The same, of so many interleaved streams.
-fn streams(events: u64, streams: u64) -> Option<PathBuf> {
-    let generator = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/bench/gen_events.py");
-    let file =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("events-{events}-{streams}.ndjson"));
-    if !generator.exists() {
-        return None;
-    }
-    if !file.exists() {
-        let part = file.with_extension("part");
-        let out = File::create(&part).unwrap();
-        let done = Command::new("python3")
-            .arg(generator)
-            .args(["--events", &events.to_string(), "--streams", &streams.to_string()])
-            .stdout(out)
-            .status();
-        assert!(done.is_ok_and(|s| s.success()), "the generator failed");
-        std::fs::rename(part, &file).unwrap();
-    }
-    Some(file)
-}
-
-/// Recordings of Claude Code one after the other until they are so many kilobytes (200 MB for a million events).
-fn recorded(kilobytes: u64) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings/claude-code");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).ok()?.map(|e| e.unwrap().path()).collect();
-    files.retain(|f| f.extension().is_some_and(|e| e == "jsonl"));
-    files.sort();
-    let round: Vec<u8> = files.iter().flat_map(|f| std::fs::read(f).unwrap()).collect();
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("claude.jsonl");
-    let mut out = File::create(&path).unwrap();
-    for _ in 0..=kilobytes * 1000 / round.len() as u64 {
-        out.write_all(&round).unwrap();
-    }
-    // What is still on its way to the disk would take part in the measurement.
-    out.sync_all().unwrap();
-    Some(path)
 }
 
 /// Time of a command in a pipeline, in seconds.
