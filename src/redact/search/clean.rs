@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use aho_corasick::packed::Searcher;
+
 use super::fingerprints::LENGTH;
 use super::recent::Recent;
 use super::{Scratch, Search, Secrets};
@@ -30,10 +32,11 @@ impl Secrets {
             }
     }
 
-    /// True if a JSON text has an escape that stands for a character which could stand there without one.
+    /// True if a JSON text may have an escape that stands for a character which could stand there without one.
     fn has_rare_escape(&self, json: &[u8]) -> bool {
-        let first = memchr::memchr(b'\\', json).unwrap_or(json.len());
-        self.rare_escapes.iter().any(|escape| escape.find(&json[first..]).is_some())
+        let has_any = |escapes: &Searcher, from: usize| escapes.find(&json[from..]).is_some();
+        memchr::memchr(b'\\', json)
+            .is_some_and(|first| self.rare_escapes.as_ref().is_none_or(|all| has_any(all, first)))
     }
 
     /// Searches a text from each place on where something can begin, until nothing is undecided.

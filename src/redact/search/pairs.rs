@@ -62,51 +62,44 @@ impl Pairs {
     fn of(all: &[PairRanges]) -> Self {
         let mut pairs = Self(Box::new([0; ALL]));
         for ranges in all {
-            ranges.each().for_each(|pair| pairs.0[number(pair)] |= 1 << ranges.at);
+            ranges.each().for_each(|pair| pairs.0[index(pair)] |= 1 << ranges.at);
         }
         pairs
     }
 
-    /// Offsets of the set's pairs, as far as they are even.
-    pub fn places(&self, text: &[u8]) -> impl Iterator<Item = usize> {
-        let (steps, rest) = text.as_chunks::<2>().0.as_chunks::<STEP>();
-        let has_any = |step: &[[u8; 2]; STEP]| {
-            step.iter().fold(0, |found, pair| found | self.0[number(*pair)]) != 0
+    /// The first place of which `begins` is true, among those at which an occurrence with one of the set's pairs at an even
+    /// offset may begin.
+    pub fn find(&self, text: &[u8], begins: impl Fn(usize) -> bool) -> Option<usize> {
+        let near = |number: usize, pair: [u8; 2]| {
+            let mut distances = self.0[index(pair)];
+            while let Some(farthest) = distances.checked_ilog2() {
+                distances ^= 1 << farthest;
+                let place = (number * 2).checked_sub(farthest as usize);
+                if place.is_some_and(&begins) {
+                    return place;
+                }
+            }
+            None
         };
-        let steps_with_any = (0..).zip(steps).filter(move |(_, step)| has_any(step));
-        let in_steps = steps_with_any.flat_map(|(n, step)| {
-            let bit = |place: usize| u32::from(self.contains(step[place])) << place;
-            let places = ones((0..STEP).map(bit).fold(0, |all, bit| all | bit));
-            places.map(move |place| (n * STEP + place) * 2)
-        });
-        let in_rest = (0..).zip(rest).filter(|(_, pair)| self.contains(**pair));
-        in_steps.chain(in_rest.map(|(place, _)| (steps.len() * STEP + place) * 2))
-    }
-
-    /// Places at which an occurrence with the pair at this offset may begin, the first one first.
-    pub fn beginnings(&self, text: &[u8], at: usize) -> impl Iterator<Item = usize> {
-        let distances = text[at..].first_chunk().map_or(0, |pair| self.0[number(*pair)]);
-        // Those that are farthest from the pair come first: their bits are reversed.
-        let nearest = REACH.saturating_sub(at);
-        let bits = u32::from(distances).reverse_bits() >> (u32::BITS as usize - 1 - REACH);
-        ones(bits >> nearest << nearest).map(move |bit| at + bit - REACH)
+        let (steps, rest) = text.as_chunks::<2>().0.as_chunks::<STEP>();
+        for (number, step) in (0..).step_by(STEP).zip(steps) {
+            let any = step.iter().fold(0, |any, pair| any | self.0[index(*pair)]);
+            if any != 0
+                && let Some(place) = (0..STEP).find_map(|n| near(number + n, step[n]))
+            {
+                return Some(place);
+            }
+        }
+        (steps.len() * STEP..).zip(rest).find_map(|(number, pair)| near(number, *pair))
     }
 
     fn contains(&self, pair: [u8; 2]) -> bool {
-        self.0[number(pair)] != 0
+        self.0[index(pair)] != 0
     }
 }
 
-/// Numbers of the bits that are set, the lowest first.
-fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = (bits != 0).then(|| bits.trailing_zeros() as usize);
-        bits &= bits.wrapping_sub(1);
-        bit
-    })
-}
-
-fn number(pair: [u8; 2]) -> usize {
+/// Place of a pair in a table of all.
+fn index(pair: [u8; 2]) -> usize {
     usize::from(u16::from_le_bytes(pair))
 }
 
@@ -147,12 +140,12 @@ struct Costs(Vec<u16>);
 impl Costs {
     fn new() -> Self {
         let mut costs: Vec<u16> = (0..=u16::MAX).map(|pair| unlisted(pair.to_le_bytes())).collect();
-        common().for_each(|(pair, cost)| costs[number(pair)] = cost);
+        common().for_each(|(pair, cost)| costs[index(pair)] = cost);
         Self(costs)
     }
 
     fn of(&self, pairs: PairRanges) -> u64 {
-        pairs.each().map(|pair| u64::from(self.0[number(pair)])).sum()
+        pairs.each().map(|pair| u64::from(self.0[index(pair)])).sum()
     }
 }
 
@@ -225,7 +218,7 @@ impl Choice<'_> {
         self.known.clear();
         let all: Vec<PairRanges> = nodes.into_iter().flat_map(|node| self.of(node).all).collect();
         for pair in all.iter().flat_map(|pairs| pairs.each()) {
-            self.costs.0[number(pair)] = 0;
+            self.costs.0[index(pair)] = 0;
         }
         all
     }

@@ -1,6 +1,6 @@
 //! Values and patterns of secrets, prepared for searches. Immutable; one serves all searches.
 
-use memchr::memmem::Finder;
+use aho_corasick::packed;
 
 use super::compile::{self, Automaton, BadPattern, BuildError, Part};
 use super::literals::Literals;
@@ -46,8 +46,8 @@ pub struct Secrets {
     pub(super) limit: u64,
     /// Length of the shortest text that anything matches, in bytes.
     pub(super) shortest: usize,
-    /// Escapes that make JSON of a text in more than one way.
-    pub(super) rare_escapes: [Finder<'static>; 2],
+    /// Escapes that make JSON of a text in more than one way; `None` on a processor that cannot search for both at once.
+    pub(super) rare_escapes: Option<packed::Searcher>,
 }
 
 impl Secrets {
@@ -88,7 +88,7 @@ impl Secrets {
         let literals =
             Literals::new(&literals).map_err(|error| BuildError::Values(error.to_string()))?;
         let limit = literals.longest.max(MOST_UNDECIDED);
-        let rare_escapes = [Finder::new(r"\u"), Finder::new(r"\/")];
+        let rare_escapes = packed::Searcher::new([r"\u", r"\/"]);
         Ok(Self { names, literals, program, starts, limit, shortest, rare_escapes })
     }
 

@@ -158,14 +158,15 @@ impl Starts {
     /// The first place near a pair, or near the end, whose first bytes a pattern has.
     fn near_pair(&self, pairs: &Pairs, text: &[u8]) -> Option<usize> {
         let begins =
-            |at: &usize| text[*at..].first_chunk().is_some_and(|first| self.begins_pattern(first));
-        let near = |at: usize| pairs.beginnings(text, at).find(begins);
-        if let Some(place) = pairs.places(text).find_map(near) {
+            |at: usize| text[at..].first_chunk().is_some_and(|first| self.begins_pattern(first));
+        let near_end = text.len().saturating_sub(REACH + 1)..text.len();
+        let places = match pairs.find(text, begins) {
             // What begins before may have its pair behind this one.
-            return (place.saturating_sub(REACH)..=place).find(begins);
-        }
-        // The pair of an occurrence may come behind the text.
-        (text.len().saturating_sub(REACH + 1)..text.len()).find(begins)
+            Some(place) => place.saturating_sub(REACH)..place + 1,
+            // The pair of an occurrence may come behind the text.
+            None => near_end,
+        };
+        { places }.find(|at| begins(*at))
     }
 
     /// The first place of a text at which something can begin, as far as the text goes.
