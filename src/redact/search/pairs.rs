@@ -83,11 +83,18 @@ impl Pairs {
         };
         let (steps, rest) = text.as_chunks::<2>().0.as_chunks::<STEP>();
         for (number, step) in (0..).step_by(STEP).zip(steps) {
-            let any = step.iter().fold(0, |any, pair| any | self.0[index(*pair)]);
-            if any != 0
-                && let Some(place) = (0..STEP).find_map(|n| near(number + n, step[n]))
-            {
-                return Some(place);
+            if step.iter().fold(0, |any, pair| any | self.0[index(*pair)]) == 0 {
+                continue;
+            }
+            // No branch for each pair: which of them it is cannot be predicted.
+            let bit = |n: usize| u8::from(self.contains(step[n])) << n;
+            let mut hits = (0..STEP).fold(0, |hits, n| hits | bit(n));
+            while hits != 0 {
+                let first = hits.trailing_zeros() as usize;
+                hits &= hits - 1;
+                if let Some(place) = near(number + first, step[first]) {
+                    return Some(place);
+                }
             }
         }
         (steps.len() * STEP..).zip(rest).find_map(|(number, pair)| near(number, *pair))
