@@ -228,7 +228,7 @@ fn open_folder(parent: BorrowedFd<'_>, name: &Path, more: OFlags) -> rustix::io:
     rustix::fs::openat(parent, name, flags, Mode::empty()).map(File::from)
 }
 
-/// What was opened; `None` if it is missing.
+/// Result of an opening; `None` if the file is missing.
 fn if_any<T>(opened: Result<T>) -> Result<Option<T>> {
     match opened {
         Err(e) if e.downcast_ref() == Some(&Errno::NOENT) => Ok(None),

@@ -19,7 +19,7 @@ pub struct Before {
 }
 
 impl Before {
-    /// What is before a place of a piece, where `self` is before the piece.
+    /// Bytes before a place of a piece, where `self` is before the piece.
     #[inline]
     pub fn at(self, piece: &[u8], at: usize) -> Self {
         match piece[..at] {

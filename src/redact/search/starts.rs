@@ -240,7 +240,7 @@ impl Starts {
         self.behind(before, json[at], self.anywhere(&json[..end], at))
     }
 
-    /// Those patterns of a set that can begin with a byte behind these ones.
+    /// Patterns of a set that can begin with the byte `first` behind `before`.
     #[inline]
     fn behind(&self, before: Before, first: u8, set: u64) -> u64 {
         if before.begins_word() { set } else { set & self.within_word[usize::from(first)] }
